@@ -1,0 +1,90 @@
+"""What every task shares: how often it is retried, what a fault does to it, and what may stand in a log.
+
+Nothing personal reaches Airflow: results are counts and ids, return values are not logged, and an exception that is
+not one of our own is reduced to its type and place, because its text may quote a row.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+if TYPE_CHECKING:
+    from exchange.context import Exchange
+
+log = logging.getLogger(__name__)
+
+#: For `default_args`: what a retry can mend is tried three times more, ever later.
+RETRIED = {
+    "owner": "nachtpost",
+    "retries": 3,
+    "retry_delay": timedelta(minutes=2),
+    "retry_exponential_backoff": True,
+    "max_retry_delay": timedelta(minutes=15),
+    "show_return_value_in_logs": False,
+}
+
+
+@contextmanager
+def opened() -> Iterator[Exchange]:
+    """The exchange that NACHTPOST_CONFIG describes; turns what goes wrong inside into "again" or "fails at once"."""
+    from exchange.context import open_exchange
+    from exchange.faults import Fault
+
+    failure: Exception
+    try:
+        with open_exchange() as exchange:
+            yield exchange
+        return
+    except AirflowException:
+        raise
+    except Fault as fault:
+        sentence = f"{type(fault).__name__}: {fault}"
+        failure = AirflowException(sentence) if fault.retry else AirflowFailException(sentence)
+    except Exception as error:  # noqa: BLE001  whatever it is, its text stays out of the log
+        failure = AirflowException(f"{type(error).__name__} at {_place(error)}")
+    raise failure from None  # a chained exception would bring its text along
+
+
+def night() -> date:
+    """The night of this run: its partition, else the Amsterdam date on which it was asked for by hand."""
+    from exchange.context import local_date
+
+    run = get_current_context()["dag_run"]
+    return date.fromisoformat(run.partition_key) if run.partition_key else local_date(run.run_after)
+
+
+def named(items: Sequence[str]) -> None:
+    """Give this mapped task the names of what it works on (at most 250 characters in Airflow)."""
+    shown = ", ".join(items[:6])
+    get_current_context()["naam"] = shown if len(items) <= 6 else f"{shown} en {len(items) - 6} meer"
+
+
+def needs_a_person(problems: dict[str, list[str]]) -> None:
+    """Fail at once, naming what waits for a beheerder: what is wrong -> ids of parties or gemeenten."""
+    found = [f"{what}: {', '.join(ids)}" for what, ids in problems.items() if ids]
+    if found:
+        raise AirflowFailException("; ".join(found))
+
+
+def tell(result: Any) -> dict[str, Any]:
+    """Log a step's result (a dataclass of counts and ids) and return it as a dict for XCom."""
+    facts = dict(vars(result))
+    log.info("%s", ", ".join(f"{name}={value}" for name, value in facts.items()))
+    return facts
+
+
+def _place(error: BaseException) -> str:
+    """The innermost places in our own code, as `file:line`."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if any(part in f.filename for part in ("/exchange/", "/transforms/", "/schemas/"))]
+    return " < ".join(
+        f"{frame.filename.rsplit('/', 2)[-1]}:{frame.lineno}" for frame in reversed((ours or frames)[-3:])
+    )

@@ -1,0 +1,116 @@
+"""
+### Wat doet dit
+
+Elke nacht om 04:30 (Amsterdam), en met de hand: wat tot nu toe is aanvaard **bundelen** per gemeente, de batches
+**bouwen**, ze **publiceren** bij de uitvoerders (het manifest als laatste), en **afsluiten**: de balans bewijzen en de
+partners melden wat is doorgezet. Eén nacht is één partitie; de sleutel is de datum van de ochtend.
+
+Met de hand: *Trigger*, zonder partitiesleutel voor vandaag, of met een datum als `2026-11-23` om die nacht af te maken.
+Een nacht die al is gebundeld krijgt er geen regels bij: opnieuw draaien maakt alleen af wat nog niet af was.
+
+### Wat is onschuldig
+
+- Een taak die opnieuw wordt geprobeerd. Batches worden niet opnieuw gemaakt: dezelfde bytes gaan nog eens.
+- *alarm* overgeslagen: zo hoort het.
+- Uitvoerders zonder batch: zij krijgen een manifest met nullen.
+
+### Rood: wat doet u
+
+Open de rode taak vóór *alarm* en lees de laatste regel van het logboek.
+
+- **wacht op een volgende poging**: deze uitvoerder of partner was niet bereikbaar. Zijn bestanden liggen klaar; elk
+  kwartier probeert *intake* het opnieuw. Bel de uitvoerder als het bij aanvang van de werkdag nog zo is.
+- **gemeente zonder uitvoerder**: de signalen van die gemeente wachten. Vul `uitvoerders/*.toml` aan
+  (`nachtpost config check`); ze gaan de volgende nacht mee.
+- **BalanceFault**: de aantallen tellen niet op. **Publiceer niets meer**: zet *intake* en *uitlevering* op pauze en
+  waarschuw de ontwikkelaars.
+- **Iets anders**: draai de rode taak nog eens (*Clear*). Dat kan altijd. Blijft het rood, bewaar het logboek en
+  waarschuw de ontwikkelaars.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk import CronPartitionTimetable, TriggerRule, dag, get_current_context, task
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from dags.step import RETRIED, named, needs_a_person, night, opened, tell
+
+#: An Airflow task costs seconds of start-up, so gemeenten are built in at most this many shards.
+SHARDS = 3
+
+
+@dag(
+    dag_display_name="Uitlevering",
+    description="Elke nacht: bundelen, bouwen, publiceren, afsluiten.",
+    # never between 02:00 and 03:00, an hour that does not exist in March
+    schedule=CronPartitionTimetable("30 4 * * *", timezone="Europe/Amsterdam", key_format="%Y-%m-%d"),
+    catchup=False,
+    max_active_runs=1,
+    default_args=RETRIED,
+    doc_md=__doc__,
+    tags=["nachtpost"],
+)
+def uitlevering() -> None:
+    """From what is accepted to the uitvoerders' folders."""
+
+    @task(task_display_name="bundelen", multiple_outputs=False)
+    def bundle() -> list[list[str]]:
+        """Freeze the night's batches; returns the shards of gemeentecodes to build."""
+        from exchange.context import utc_now
+        from exchange.steps.build import shards
+        from exchange.steps.bundle import bundle as freeze
+
+        with opened() as exchange:
+            facts = tell(freeze(exchange, night(), utc_now))
+            get_current_context()["ti"].xcom_push("zonder_uitvoerder", facts["zonder_uitvoerder"])
+            return shards(exchange, night(), SHARDS)
+
+    @task(task_display_name="bouwen", map_index_template="{{ naam }}", multiple_outputs=False)
+    def build(gemeenten: list[str]) -> dict[str, Any]:
+        """Make the batches of these gemeenten, and the manifests of uitvoerders whose batches are all there."""
+        from exchange.context import utc_now
+        from exchange.steps.build import build as make
+
+        named(gemeenten or ["alleen manifesten"])
+        with opened() as exchange:
+            return tell(make(exchange, night(), gemeenten, utc_now))
+
+    @task(task_display_name="publiceren", trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
+    def publish() -> dict[str, Any]:
+        """Publish what is built, also when a shard failed: its gemeenten must not hold up the others."""
+        from exchange.context import utc_now
+        from exchange.steps.publish import publish as send
+
+        with opened() as exchange:
+            return tell(send(exchange, utc_now))
+
+    @task(task_display_name="afsluiten", trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
+    def report() -> dict[str, Any]:
+        """Tell the partners what is delivered, prove the balance, close the night; then say what still waits."""
+        from exchange.context import utc_now
+        from exchange.steps.report import report as close
+
+        unserved = get_current_context()["ti"].xcom_pull(task_ids="bundle", key="zonder_uitvoerder")
+        if unserved is None:
+            raise AirflowSkipException("er is niets gebundeld")
+        with opened() as exchange:
+            facts = tell(close(exchange, night(), utc_now))
+            if facts["uitgesteld"]:
+                raise AirflowException(f"wacht op een volgende poging: {', '.join(facts['uitgesteld'])}")
+        needs_a_person({"gemeente zonder uitvoerder": unserved})
+        return facts
+
+    @task(task_display_name="alarm", trigger_rule=TriggerRule.ONE_FAILED, retries=0)
+    def alarm() -> None:
+        """Without this a run would be green when its last task is."""
+        raise AirflowFailException("een taak hiervoor is mislukt")
+
+    bundled, published, reported = bundle(), publish(), report()
+    built = build.expand(gemeenten=bundled)
+    built >> published >> reported
+    [bundled, built, published, reported] >> alarm()
+
+
+uitlevering()

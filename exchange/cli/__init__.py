@@ -1,0 +1,30 @@
+"""`nachtpost`: the command line. One module per group of commands; the rules live in `exchange.steps`."""
+
+from __future__ import annotations
+
+from typer import Typer
+
+from exchange.cli import config, demo, ledger, night, reference, register, sandbox, where
+from exchange.cli.door import Door, remember
+
+app = Typer(
+    name="nachtpost",
+    help="De uitwisseling voor vroegsignalering: signalen van partners naar uitvoerders, en de antwoorden terug.",
+    cls=Door,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # locals may hold rows
+)
+app.callback()(remember)
+app.add_typer(config.app, name="config")
+app.add_typer(register.app, name="register")
+app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(reference.app, name="reference")
+app.add_typer(ledger.app, name="ledger")
+app.command("intake")(night.intake)
+app.command("uitlevering")(night.uitlevering)
+app.command("status")(where.status)
+app.command("find")(where.find)
+app.command("demo")(demo.demo)
+
+__all__ = ["app"]

@@ -1,0 +1,36 @@
+"""`nachtpost config`: is the configuration right, as a whole."""
+
+from __future__ import annotations
+
+import typer
+
+from exchange.cli import door
+
+app = typer.Typer(help="De configuratie.", no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """De configuratie."""
+
+
+@app.command()
+def check(config: door.Config = None, json: door.Json = False) -> None:
+    """Controleer de hele configuratie en zeg alles wat niet klopt in één keer."""
+    from exchange.configuration import load
+
+    door.want_json(json)
+    found = load(door.folder(config))
+    data = {
+        "klopt": True,
+        "partners": len(found.partners),
+        "uitvoerders": len(found.uitvoerders),
+        "gemeenten": len({serving.code for one in found.uitvoerders.values() for serving in one.gemeenten}),
+        "overeenkomsten": found.overeenkomsten.num_rows,
+        "problemen": [],
+    }
+    door.answer(
+        data,
+        f"De configuratie klopt: {data['partners']} partners, {data['uitvoerders']} uitvoerders voor "
+        f"{data['gemeenten']} gemeenten, {data['overeenkomsten']} overeenkomsten.",
+    )

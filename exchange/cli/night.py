@@ -1,0 +1,88 @@
+"""`nachtpost intake` and `nachtpost uitlevering`: the same steps as the DAGs, one after another in this process."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from exchange.cli import door
+
+
+def intake(config: door.Config = None, json: door.Json = False) -> None:
+    """Haal bestanden op bij alle partners, controleer ze en zet de antwoorden klaar."""
+    from exchange.context import utc_now
+    from exchange.steps import check, pickup, publish
+
+    door.want_json(json)
+    with door.opened(config) as exchange:
+        fetched = pickup.pickup(exchange, utc_now)
+        checked = [check.check(exchange, group, utc_now) for group in check.groups(exchange, 1)]
+        published = publish.publish(exchange, utc_now)
+    refused = sum(one.afgekeurd for one in checked)
+    data = {
+        "opgehaald": fetched.opgehaald,
+        "onbereikbaar": fetched.onbereikbaar,
+        "vertrouwd_niet": fetched.vertrouwd_niet,
+        "aanleveringen": sum(one.aanleveringen for one in checked),
+        "afgekeurd": refused,
+        "gepubliceerd": published.gepubliceerd,
+        "uitgesteld": published.uitgesteld,
+    }
+    door.answer(
+        data,
+        f"Opgehaald: {data['opgehaald']}. Gecontroleerd: {data['aanleveringen']}, waarvan {refused} als geheel "
+        f"afgekeurd. Antwoorden klaargezet: {data['gepubliceerd']}.",
+        *_late("Niet bereikbaar", fetched.onbereikbaar),
+        *_late("Hostsleutel klopt niet, niets uitgewisseld", fetched.vertrouwd_niet),
+        *_late("Antwoorden wachten op een volgende poging", published.uitgesteld),
+    )
+    if refused or fetched.onbereikbaar or fetched.vertrouwd_niet or published.uitgesteld:
+        raise typer.Exit(door.Exit.REFUSED)
+
+
+def uitlevering(
+    nacht: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="De datum van de ochtend; anders vandaag (Amsterdam)."),
+    ] = None,
+    config: door.Config = None,
+    json: door.Json = False,
+) -> None:
+    """Lever uit wat is aanvaard: bundelen, bouwen, publiceren en de nacht afsluiten."""
+    from exchange.context import local_date, utc_now
+    from exchange.steps import build, bundle, publish, report
+
+    door.want_json(json)
+    night = nacht.date() if nacht else local_date(utc_now())
+    with door.opened(config) as exchange:
+        bundled = bundle.bundle(exchange, night, utc_now)
+        for gemeenten in build.shards(exchange, night, 1):
+            build.build(exchange, night, gemeenten, utc_now)
+        published = publish.publish(exchange, utc_now)
+        reported = report.report(exchange, night, utc_now)
+    late = sorted({*published.uitgesteld, *reported.uitgesteld})
+    data = {
+        "nacht": str(night),
+        "batches": bundled.batches,
+        "regels": bundled.regels,
+        "zonder_uitvoerder": bundled.zonder_uitvoerder,
+        "gepubliceerd": published.gepubliceerd,
+        "uitgesteld": late,
+        "klopt": reported.klopt,
+        "totalen": reported.totalen,
+    }
+    door.answer(
+        data,
+        f"Nacht {night}: {bundled.batches} batches met {bundled.regels} signalen; {published.gepubliceerd} bestanden "
+        "gepubliceerd. De balans klopt.",
+        *_late("Geen uitvoerder voor gemeente", bundled.zonder_uitvoerder),
+        *_late("Bestanden wachten op een volgende poging", late),
+    )
+    if late or bundled.zonder_uitvoerder:
+        raise typer.Exit(door.Exit.REFUSED)
+
+
+def _late(what: str, names: list[str]) -> list[str]:
+    return [f"{what}: {', '.join(names)}."] if names else []

@@ -1,0 +1,180 @@
+"""overeenkomsten.csv: which partner may report on which gemeente, when, and what. Read and checked column by column,
+because a country has tens of thousands of lines.
+
+Layout (`;`, header): partner;gemeentecode;van;tot;soorten;geboortedatum;verklaring_van. `tot` is the last day, empty is
+open; `soorten` empty is all kinds, else `VROEG|ACTUALISATIE`; `geboortedatum` J or N (empty is N); `verklaring_van` is
+the day from which the overeenkomst itself declares all seven conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from exchange.faults import Problem
+from schemas.codelijsten import SOORT
+
+FILE = "overeenkomsten.csv"
+COLUMNS = ("partner", "gemeentecode", "van", "tot", "soorten", "geboortedatum", "verklaring_van")
+SCHEMA = pa.schema(
+    [
+        ("partner", pa.string()),
+        ("gemeentecode", pa.string()),
+        ("van", pa.date32()),
+        ("tot", pa.date32()),
+        ("soorten", pa.string()),
+        ("geboortedatum", pa.bool_()),
+        ("verklaring_van", pa.date32()),
+    ]
+)
+_OPEN = pd.Timestamp("9999-12-31")
+
+
+@dataclass(frozen=True)
+class Agreements:
+    """The lines that hold, as `table` (SCHEMA) with the physical line of each in `lines`, and the problems."""
+
+    table: pa.Table
+    lines: list[int]
+    problems: list[Problem]
+
+
+def read(path: Path, partners: Collection[str], lives: Mapping[str, tuple[date, date]]) -> Agreements:
+    """Read the file; `lives` gives per gemeentecode its first day and its last."""
+    frame, problems = _lines(path)
+    problems += _check_words(frame, partners, lives)
+    for name in ("van", "tot", "verklaring_van"):
+        problems += _to_dates(frame, name)
+    problems += _check_periods(frame, lives)
+    problems += _check_overlap(frame)
+    frame = frame[~frame["regel"].isin({int(problem.place.split()[1]) for problem in problems if problem.place})]
+    problems.sort(key=lambda problem: int(problem.place.split()[1]) if problem.place else 0)
+    return Agreements(_table(frame), frame["regel"].tolist(), problems)
+
+
+def _problem(line: int, problem: str, mend: str) -> Problem:
+    return Problem(FILE, f"regel {line}", problem, mend)
+
+
+def _lines(path: Path) -> tuple[pd.DataFrame, list[Problem]]:
+    """All columns as text plus `regel`, the physical line (the header is line 1)."""
+    empty = pd.DataFrame({name: pd.Series(dtype="str") for name in COLUMNS} | {"regel": pd.Series(dtype="int64")})
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        mend = f"Maak het aan met als eerste regel: {';'.join(COLUMNS)}"
+        return empty, [Problem(FILE, "", "dit bestand ontbreekt", mend)]
+    except UnicodeDecodeError:
+        return empty, [Problem(FILE, "", "dit bestand is geen UTF-8", "Bewaar het opnieuw als UTF-8.")]
+    lines = text.splitlines()
+    header = [name.strip() for name in lines[0].split(";")] if lines else []
+    if sorted(header) != sorted(COLUMNS):
+        return empty, [
+            _problem(1, "de kolomkoppen kloppen niet", f"De eerste regel hoort te zijn: {';'.join(COLUMNS)}")
+        ]
+    numbered = [(at, line.split(";")) for at, line in enumerate(lines[1:], 2) if line.strip()]
+    problems = [
+        _problem(at, f"deze regel heeft {len(cells)} velden in plaats van {len(COLUMNS)}", "Verbeter de regel.")
+        for at, cells in numbered
+        if len(cells) != len(COLUMNS)
+    ]
+    good = [(at, cells) for at, cells in numbered if len(cells) == len(COLUMNS)]
+    if not good:
+        return empty, problems
+    frame = pd.DataFrame([cells for _, cells in good], columns=header, dtype="str")
+    frame = frame.apply(lambda column: column.str.strip())
+    frame["regel"] = [at for at, _ in good]
+    return frame, problems
+
+
+def _check_words(
+    frame: pd.DataFrame, partners: Collection[str], lives: Mapping[str, tuple[date, date]]
+) -> list[Problem]:
+    def said(bad: pd.Series, problem: str, mend: str, column: str) -> list[Problem]:
+        rows = frame.loc[bad, ["regel", column]].itertuples(index=False)
+        return [_problem(line, problem.format(value), mend) for line, value in rows]
+
+    kinds = frame["soorten"]
+    known = {value for value in kinds.unique() if not set(value.split("|")) - {"", *SOORT.waarden}}
+    return [
+        *said(
+            ~frame["partner"].isin(list(partners)),
+            "partner {} kennen wij niet",
+            "Voeg partners/<id>.toml toe, of verbeter de schrijfwijze.",
+            "partner",
+        ),
+        *said(
+            ~frame["gemeentecode"].isin(list(lives)),
+            "gemeentecode {} bestaat niet",
+            "Gebruik de code van het CBS, vier cijfers met voorloopnullen.",
+            "gemeentecode",
+        ),
+        *said(
+            ~kinds.isin(list(known)),
+            "soorten {} klopt niet",
+            f"Laat leeg voor alle soorten, of kies met | ertussen uit: {', '.join(SOORT.waarden)}.",
+            "soorten",
+        ),
+        *said(
+            ~frame["geboortedatum"].isin(["J", "N", ""]),
+            "geboortedatum {} klopt niet",
+            "Vul J in als de overeenkomst de geboortedatum noemt, anders N.",
+            "geboortedatum",
+        ),
+    ]
+
+
+def _to_dates(frame: pd.DataFrame, name: str) -> list[Problem]:
+    """Replace a text column by dates (NaT where empty)."""
+    text = frame[name]
+    shaped = text.where(text.str.fullmatch(r"\d{4}-\d{2}-\d{2}"))
+    frame[name] = pd.to_datetime(shaped, format="%Y-%m-%d", errors="coerce").astype("datetime64[s]")
+    bad = frame[name].isna() & ((text != "") | (name == "van"))
+    return [
+        _problem(line, f"{name} is geen datum", "Schrijf de datum als jjjj-mm-dd.") for line in frame.loc[bad, "regel"]
+    ]
+
+
+def _check_periods(frame: pd.DataFrame, lives: Mapping[str, tuple[date, date]]) -> list[Problem]:
+    backwards = frame["tot"] < frame["van"]
+    problems = [
+        _problem(line, "tot ligt vóór van", "tot is de laatste dag: die valt op of na van, of is leeg.")
+        for line in frame.loc[backwards, "regel"]
+    ]
+    codes = frame["gemeentecode"]
+    first = codes.map({code: pd.Timestamp(life[0]) for code, life in lives.items()})
+    last = codes.map({code: pd.Timestamp(life[1]) for code, life in lives.items()})
+    for bad, place in ((frame["van"].lt(first) | frame["van"].gt(last), "van"), (frame["tot"].gt(last), "tot")):
+        for line, code in frame.loc[bad & ~backwards, ["regel", "gemeentecode"]].itertuples(index=False):
+            mend = f"Zij bestaat van {lives[code][0]} tot en met {lives[code][1]}: verbeter de datum of de code."
+            problems.append(_problem(line, f"gemeente {code} bestond niet op de datum in {place}", mend))
+    return problems
+
+
+def _check_overlap(frame: pd.DataFrame) -> list[Problem]:
+    """A pair has at most one overeenkomst on any day."""
+    ordered = frame[frame["van"].notna()].sort_values(["partner", "gemeentecode", "van", "regel"], kind="stable")
+    pair = ordered.groupby(["partner", "gemeentecode"], sort=False)
+    ends = ordered["tot"].fillna(_OPEN.as_unit("s"))
+    before = ends.groupby([ordered["partner"], ordered["gemeentecode"]], sort=False).cummax()
+    same = pair.cumcount() > 0
+    overlapping = same & (ordered["van"] <= before.shift(1))
+    other = ordered["regel"].shift(1, fill_value=0)
+    return [
+        _problem(
+            line,
+            f"deze periode overlapt met die op regel {earlier} (zelfde partner en gemeente)",
+            "Sluit de ene overeenkomst af met tot, uiterlijk de dag voordat de andere begint.",
+        )
+        for line, earlier in zip(ordered.loc[overlapping, "regel"], other[overlapping], strict=True)
+    ]
+
+
+def _table(frame: pd.DataFrame) -> pa.Table:
+    plain = frame.assign(geboortedatum=frame["geboortedatum"] == "J")
+    return pa.Table.from_pandas(plain[list(COLUMNS)], schema=SCHEMA, preserve_index=False)

@@ -1,0 +1,286 @@
+"""What the configuration folder holds, as frozen models. A wrong value raises a Dutch problem with its mend.
+
+All dates are Amsterdam dates and all periods are closed: `tot` is the last day, None means open.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from base64 import b64decode
+from datetime import date, time
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from schemas.codelijsten import SIGNAALPARTNER, SOORT, Codelijst
+
+#: The conditions for reporting (Besluit gemeentelijke schuldhulpverlening art. 2) that a verklaring may stand for.
+VOORWAARDE = Codelijst(
+    "voorwaarden",
+    (
+        "contactpoging_gedaan",
+        "gewezen_op_schuldhulp",
+        "aanbod_gegevensdeling",
+        "natuurlijk_persoon",
+        "huidige_klant",
+        "bezwaar_gegevensdeling",
+        "betalingsregeling_nagekomen",
+    ),
+)
+
+
+def wrong(problem: str, mend: str) -> PydanticCustomError:
+    """The error of our own rules: what is wrong and how to mend it, in Dutch."""
+    return PydanticCustomError("nachtpost", "{problem}", {"problem": problem, "mend": mend})
+
+
+def one_of(codelijst: Codelijst) -> BeforeValidator:
+    """A value of a code list, in the list's exact spelling."""
+
+    def check(value: object) -> object:
+        if value in codelijst.waarden:
+            return value
+        mend = f"Bedoelde u {codelijst.nearest(str(value))}? Gebruik precies die schrijfwijze."
+        raise wrong(f"deze waarde staat niet in de lijst {codelijst.naam}", mend)
+
+    return BeforeValidator(check)
+
+
+def _fingerprint(value: str) -> str:
+    plain = value.replace(" ", "").upper()
+    if not re.fullmatch(r"[0-9A-F]{40}", plain):
+        raise wrong("dit is geen vingerafdruk", "Geef de 40 hexadecimale tekens van de primaire sleutel.")
+    return plain
+
+
+def _host_key(value: str) -> str:
+    from paramiko import PKey, SSHException  # slow to import, and only needed where a configuration is read
+    from paramiko.pkey import UnknownKeyType
+
+    mend = "Neem de regel over van `ssh-keyscan HOST`, zonder de hostnaam: `ssh-ed25519 AAAA…`."
+    parts = value.split()
+    try:
+        PKey.from_type_string(parts[0], b64decode(parts[1], validate=True))
+    except (IndexError, ValueError, SSHException, UnknownKeyType) as error:
+        raise wrong("dit is geen bruikbare hostsleutel", mend) from error
+    return value
+
+
+def _remote_folder(value: str) -> str:
+    if ".." in value.split("/"):
+        raise wrong("de map mag geen `..` bevatten", "Geef het pad vanaf de map waarin wij na het inloggen staan.")
+    return value if value == "/" else value.rstrip("/")
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise wrong(f"dit is geen reguliere expressie ({error.msg})", "Verbeter het patroon.") from error
+    return value
+
+
+def _night_time(value: time) -> time:
+    if value.hour == 2:
+        raise wrong(
+            "tussen 02:00 en 03:00 bestaat in maart een uur niet en in oktober een uur dubbel",
+            "Kies een tijd buiten dat uur, bijvoorbeeld 04:30.",
+        )
+    return value
+
+
+PartyId = Annotated[str, Field(pattern=r"^[a-z0-9-]{2,20}$")]
+Gemeentecode = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
+Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
+Sector = Annotated[str, one_of(SIGNAALPARTNER)]
+Soort = Annotated[str, one_of(SOORT)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _Period(_Model):
+    """Both days included."""
+
+    van: date
+    tot: date | None = None
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.tot is not None and self.tot < self.van:
+            raise wrong("tot ligt vóór van", "tot is de laatste dag: die valt op of na van, of laat tot weg.")
+        return self
+
+    def holds(self, day: date) -> bool:
+        """Whether `day` lies in the period."""
+        return self.van <= day and (self.tot is None or day <= self.tot)
+
+
+class Sftp(_Model):
+    """The account of a party; the exchange logs in to the same one, with its own key and pinned host keys."""
+
+    host: Text
+    poort: Annotated[int, Field(ge=1, le=65535)] = 22
+    gebruiker: Text
+    hostkeys: Annotated[tuple[Annotated[str, AfterValidator(_host_key)], ...], Field(min_length=1)]
+    map: Annotated[str, AfterValidator(_remote_folder)] = ""
+
+
+class Pgp(_Model):
+    """A party's public keys and the primary fingerprints it registered with us."""
+
+    bestand: Text
+    vingerafdrukken: Annotated[tuple[Fingerprint, ...], Field(min_length=1)]
+
+
+class Verklaring(_Period):
+    """A dated declaration that stands in for condition columns."""
+
+    kolommen: Annotated[tuple[Annotated[str, one_of(VOORWAARDE)], ...], Field(min_length=1)] = VOORWAARDE.waarden
+
+
+class Partner(_Model):
+    """A vaste-lastenpartner and how its files look."""
+
+    id: PartyId
+    naam: Text
+    sectoren: Annotated[tuple[Sector, ...], Field(min_length=1)]
+    label: str | None = None
+    sftp: Sftp
+    pgp: Pgp
+    codering: Literal["utf-8", "windows-1252"] = "utf-8"
+    scheidingsteken: Literal[";", ",", "\t", "|"] = ";"
+    onbekende_kolommen: Literal["weigeren", "negeren"] = "weigeren"
+    naampatroon: Annotated[str, AfterValidator(_pattern)] | None = None
+    klantnummer_bsn_controle: bool = True
+    overgangsdatum: date | None = None
+    verklaring: Verklaring | None = None
+
+
+class Bediening(_Period):
+    """An uitvoerder serves a gemeente in a period: for one sector, or for all (`sector` None)."""
+
+    code: Gemeentecode
+    sector: Sector | None = None
+
+
+class Uitvoerder(_Model):
+    """Who approaches the inwoners of its gemeenten."""
+
+    id: PartyId
+    naam: Text
+    sftp: Sftp
+    pgp: Pgp
+    urgent_soorten: tuple[Soort, ...] = ()
+    gemeenten: Annotated[tuple[Bediening, ...], Field(min_length=1)]
+
+
+class ExchangeSettings(_Model):
+    """Who we are."""
+
+    naam: Text
+    pgp_sleutel: Text
+    pgp_vingerafdruk: Fingerprint
+    ssh_sleutel: Text
+
+
+class HashKeyFile(_Model):
+    """A key for keyed hashes; its id stands beside each hash."""
+
+    id: Annotated[int, Field(ge=1)]
+    bestand: Text
+
+
+with warnings.catch_warnings():
+    # pydantic warns of ABCMeta.register, a class method that no instance shows
+    warnings.filterwarnings("ignore", message='Field name "register"')
+
+    class OpslagSettings(_Model):
+        """Where things are kept. Relative paths are relative to the configuration folder (see `anchored`)."""
+
+        register: Text
+        archief: Text
+        werk: Text
+        referentie: Path
+        opslagsleutel: Text
+        #: The last one makes new hashes; the earlier ones stay for as long as their hashes do.
+        hashsleutels: Annotated[tuple[HashKeyFile, ...], Field(min_length=1)]
+
+        @model_validator(mode="after")
+        def _one_key_per_id(self) -> Self:
+            if len({key.id for key in self.hashsleutels}) < len(self.hashsleutels):
+                raise wrong("hashsleutels: een id komt twee keer voor", "Geef elke hashsleutel een eigen id.")
+            return self
+
+        def anchored(self, folder: Path) -> Self:
+            """The same settings with every local place absolute."""
+            sqlite = re.fullmatch(r"(sqlite(?:\+\w+)?:///)([^/].*)", self.register)
+            register = sqlite[1] + str(folder / sqlite[2]) if sqlite else self.register
+            return self.model_copy(
+                update={
+                    "register": register,
+                    "archief": _as_url(self.archief, folder),
+                    "werk": _as_url(self.werk, folder),
+                    "referentie": folder / self.referentie,
+                }
+            )
+
+
+def _as_url(place: str, folder: Path) -> str:
+    return place if "://" in place else f"file://{folder / place}"
+
+
+class IntakeSettings(_Model):
+    """How files are fetched and read. `max_bytes` is the size of the decrypted text, `blokgrootte` counts lines."""
+
+    stil_seconden: Annotated[float, Field(ge=0, le=600)] = 2
+    blokgrootte: Annotated[int, Field(ge=1)] = 100_000
+    max_bytes: Annotated[int, Field(ge=1)] = 2_000_000_000
+    threads: Annotated[int, Field(ge=1, le=64)] = 8
+
+
+class UitleveringSettings(_Model):
+    """When the night is (Europe/Amsterdam), and when we expect an answer."""
+
+    tijd: Annotated[time, AfterValidator(_night_time)] = time(4, 30)
+    sluitingstijd: time = time(4, 0)
+    terugkoppeling_dagen: Annotated[int, Field(ge=1, le=365)] = 28
+
+
+class PgpSettings(_Model):
+    """Outgoing OpenPGP. Compression as algorithm and level: `zlib:1`, `zip:6`, `none`."""
+
+    compressie: Annotated[str, Field(pattern=r"^(none|(zip|zlib):[1-9])$")] = "zlib:1"
+
+
+class Settings(BaseSettings):
+    """nachtpost.toml; the environment (`NACHTPOST_<SECTION>__<KEY>`) goes before the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="NACHTPOST_", env_nested_delimiter="__", extra="forbid", frozen=True, case_sensitive=False
+    )
+
+    exchange: ExchangeSettings
+    opslag: OpslagSettings
+    intake: IntakeSettings = IntakeSettings()
+    uitlevering: UitleveringSettings = UitleveringSettings()
+    pgp: PgpSettings = PgpSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first, then what the file says; nothing else."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings

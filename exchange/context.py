@@ -1,0 +1,115 @@
+"""What every step is given: the configuration and one adapter per outside thing, opened once per process."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+
+from exchange import register
+from exchange.configuration import Configuration, Partner, Uitvoerder, load
+from exchange.pgp import Keyring
+from exchange.reference import PostcodeTable
+from exchange.sftp import Connection, connect
+from exchange.store import Store, WorkStore
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+
+
+def utc_now() -> datetime:
+    """The clock of the product; steps take it as `nu`."""
+    return datetime.now(UTC)
+
+
+def local_date(moment: datetime) -> date:
+    """The Amsterdam date of an instant."""
+    return moment.astimezone(AMSTERDAM).date()
+
+
+@dataclass(frozen=True)
+class HashKey:
+    """A key for the register's hashes and the id that stands beside each hash."""
+
+    id: int
+    key: bytes
+
+
+class Exchange:
+    """Configuration and adapters. The costly ones (keyring, postcode table) open at first use, once per process."""
+
+    def __init__(self, config: Configuration) -> None:
+        self.config = config
+        self._exit = ExitStack()
+
+    def close(self) -> None:
+        """Close what was opened, the private GNUPGHOME first of all."""
+        self._exit.close()
+
+    @cached_property
+    def register(self) -> sa.Engine:
+        """The register."""
+        made = register.engine(self.config.opslag.register)
+        self._exit.callback(made.dispose)
+        return made
+
+    @cached_property
+    def archive(self) -> Store:
+        """Ciphertext, received and sent."""
+        return Store(self.config.opslag.archief)
+
+    @cached_property
+    def work(self) -> WorkStore:
+        """Accepted rows, encrypted at rest."""
+        return WorkStore(self.config.opslag.werk, _key(self.config.path(self.config.opslag.opslagsleutel)))
+
+    @cached_property
+    def postcodes(self) -> PostcodeTable:
+        """The imported CBS table postcode + huisnummer -> gemeente, wijk, buurt."""
+        return PostcodeTable.open(Path(self.config.opslag.referentie))
+
+    @cached_property
+    def hash_key(self) -> HashKey:
+        """The key for new hashes: the last one of the configuration."""
+        newest = self.config.opslag.hashsleutels[-1]
+        return HashKey(newest.id, _key(self.config.path(newest.bestand)))
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """Our secret key and every party's public keys, in a GNUPGHOME of this process."""
+        config = self.config
+        parties: list[Partner | Uitvoerder] = [*config.partners.values(), *config.uitvoerders.values()]
+        public = [config.path(party.pgp.bestand).read_bytes() for party in parties]
+        return self._exit.enter_context(
+            Keyring.open(
+                config.path(config.exchange.pgp_sleutel).read_bytes(),
+                config.exchange.pgp_vingerafdruk,
+                public,
+                config.pgp.compressie,
+            )
+        )
+
+    def connect(self, party: Partner | Uitvoerder) -> AbstractContextManager[Connection]:
+        """Log in to the party's own account with our SSH key (see `exchange.sftp.connect` for the faults)."""
+        return connect(party.sftp, self.config.path(self.config.exchange.ssh_sleutel), party.id)
+
+
+@contextmanager
+def open_exchange(folder: Path | None = None) -> Iterator[Exchange]:
+    """Open the exchange described in `folder`, or in the folder that NACHTPOST_CONFIG names."""
+    exchange = Exchange(load(folder or Path(os.environ["NACHTPOST_CONFIG"])))
+    try:
+        yield exchange
+    finally:
+        exchange.close()
+
+
+def _key(path: Path) -> bytes:
+    return b64decode(path.read_text().strip(), validate=True)

@@ -1,0 +1,138 @@
+"""The faults of the exchange: types that carry facts, never personal data.
+
+`retry` says what a task does with one: True is worth another try, False needs a person. A partner's mistake is not a
+fault: it is a retourcode in that partner's terugmelding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class Fault(Exception):
+    """Something that went wrong on our side or on the way; the attributes are the facts."""
+
+    retry: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong in the configuration, in Dutch: beheerders read it."""
+
+    file: str
+    place: str  # line or key
+    problem: str
+    mend: str
+
+
+class ConfigurationFault(Fault):
+    """The configuration does not hold; `problems` lists everything at once."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(f"{p.file} {p.place}: {p.problem}" for p in problems))
+
+
+class PartyUnreachable(Fault):
+    """A party's server could not be reached or used; `reason` is technical and free of secrets."""
+
+    retry = True
+
+    def __init__(self, partij: str, reason: str) -> None:
+        self.partij, self.reason = partij, reason
+        super().__init__(f"{partij} is unreachable: {reason}")
+
+
+class HostKeyMismatch(Fault):
+    """A server showed another host key than the pinned ones: nothing was exchanged."""
+
+    def __init__(self, partij: str) -> None:
+        self.partij = partij
+        super().__init__(f"{partij}: the host key is not one of the pinned keys")
+
+
+class TargetExists(Fault):
+    """A rename would have overwritten something at the other side."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"{path} exists already")
+
+
+class StoreFault(Fault):
+    """The archive or work store could not give or take `name`, or what it gave is not what was written."""
+
+    retry = True
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(f"{name}: {reason}")
+
+
+class PgpFault(Fault):
+    """gpg itself failed; `status` holds its keywords, never content."""
+
+    retry = True
+
+    def __init__(self, action: str, status: str) -> None:
+        self.action, self.status = action, status
+        super().__init__(f"gpg could not {action}: {status}")
+
+
+class ReferenceFault(Fault):
+    """A reference file is not what it should be."""
+
+    def __init__(self, file: str, reason: str) -> None:
+        self.file, self.reason = file, reason
+        super().__init__(f"{file}: {reason}")
+
+
+class RegisterUnreachable(Fault):
+    """The register did not answer, or another writer kept it too long."""
+
+    retry = True
+
+
+class LeaseLost(Fault):
+    """Another worker took over; nothing of ours was recorded."""
+
+    retry = True
+
+    def __init__(self, naam: str) -> None:
+        self.naam = naam
+        super().__init__(f"the lease {naam} was taken over")
+
+
+class StateConflict(Fault):
+    """A row of the register was not in the state that this change starts from."""
+
+    retry = True
+
+    def __init__(self, what: str, key: int, target: str) -> None:
+        self.what, self.key, self.target = what, key, target
+        super().__init__(f"{what} {key} cannot become {target}")
+
+
+class BalanceFault(Fault):
+    """Rows do not add up; `totals` holds the counts."""
+
+    def __init__(self, totals: dict[str, int]) -> None:
+        self.totals = totals
+        super().__init__(f"the balance does not hold: {totals}")
+
+
+class LedgerBroken(Fault):
+    """The ledger does not chain at entry `nr`."""
+
+    def __init__(self, nr: int) -> None:
+        self.nr = nr
+        super().__init__(f"the ledger is broken at entry {nr}")
+
+
+class SandboxFault(Fault):
+    """The sandbox cannot be made, served or dropped."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)

@@ -1,0 +1,207 @@
+"""A GNUPGHOME for one process, with our secret key and every party's public keys."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import gnupg
+
+from exchange.faults import PgpFault
+from exchange.pgp.armour import opened
+from exchange.pgp.verdict import Expected, Status, judge
+
+#: gpg 2.2 reads and writes in 16 KiB pieces unless python-gnupg is told otherwise.
+BUFFER = 1 << 20
+_OLD_PRODUCTS_READ_THIS = ["--rfc4880", "--force-mdc", "--cipher-algo", "AES256", "--digest-algo", "SHA256"]
+
+
+@dataclass(frozen=True)
+class Plaintext:
+    """A verified message: a file descriptor in memory, its size in bytes, and the primary fingerprint that signed it."""
+
+    fd: int
+    size: int
+    signer: str
+
+
+@dataclass(frozen=True)
+class Encrypted:
+    """The sha256 (hexadecimal) and size in bytes of a ciphertext."""
+
+    sha256: str
+    size: int
+
+
+class Encryptor:
+    """Takes plaintext; `sha256` and `size` are those of the ciphertext once the context has ended."""
+
+    def __init__(self, pipe: io.FileIO) -> None:
+        self._pipe = pipe
+        self.sha256, self.size = "", 0
+
+    def write(self, data: bytes) -> None:
+        """Hand over some plaintext."""
+        view = memoryview(data)
+        while view:
+            view = view[self._pipe.write(view) :]
+
+
+class Keyring:
+    """Decrypts for us, encrypts and signs for others. Open it with `Keyring.open`."""
+
+    def __init__(self, home: Path, own_fingerprint: str, compressie: str) -> None:
+        self._home, self.own_fingerprint = home, own_fingerprint
+        self._gpg = gnupg.GPG(gnupghome=str(home), options=["--no-options", "--no-auto-check-trustdb"])
+        self._gpg.buffer_size = BUFFER
+        self._gpg.encoding = "utf-8"
+        algorithm, _, level = compressie.partition(":")
+        self._compress = ["--compress-algo", algorithm if algorithm != "none" else "uncompressed"]
+        self._compress += ["--compress-level", level] if level else []
+        self._lock = threading.Lock()
+        self._keys: dict[str, dict[str, Any]] | None = None
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(
+        cls, secret: bytes, own_fingerprint: str, public: Iterable[bytes], compressie: str = "zlib:1"
+    ) -> Iterator[Keyring]:
+        """A keyring with our secret key and the parties' public keys; gone, agent and all, when the context ends."""
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # no plaintext in a core dump
+        with _private_home() as home:
+            for key in (secret, b"\n".join(public)):
+                _gpg(home, ["--import"], key)
+            yield cls(home, own_fingerprint, compressie)
+
+    @contextlib.contextmanager
+    def decrypt(self, path: Path, *, signers: Collection[str], at: datetime, max_bytes: int) -> Iterator[Plaintext]:
+        """Decrypt into memory and judge. `at` is the moment of pickup, for which keys are judged; `max_bytes` limits
+        the plaintext. Raises PgpRefusal; nothing of a plaintext that was not verified leaves this function."""
+        fd = os.memfd_create("plaintext", os.MFD_CLOEXEC)
+        try:
+            with opened(path) as content:
+                status, exit_code = self._run_decrypt(content, fd, max_bytes)
+            size = os.fstat(fd).st_size
+            own = self._listed().get(self.own_fingerprint, {})
+            expires = _date(own.get("expires", ""))
+            expected = Expected(signers, at, self.own_fingerprint, expires or "nader bericht")
+            signer = judge(status, exit_code, expected)
+            yield Plaintext(fd, size, signer)
+        finally:
+            os.close(fd)
+
+    @contextlib.contextmanager
+    def encryptor(self, target: Path, recipient: str) -> Iterator[Encryptor]:
+        """Stream plaintext into one signed and encrypted message at `target`; raises PgpFault."""
+        read_end, write_end = os.pipe()
+        source, sink = io.FileIO(read_end, "r"), io.FileIO(write_end, "w")
+        encryptor = Encryptor(sink)
+        results: list[Any] = []
+
+        def run() -> None:
+            with source:
+                results.append(self._encrypt_file(source, target, recipient))
+
+        worker = threading.Thread(target=run)
+        worker.start()
+        try:
+            yield encryptor
+        finally:
+            sink.close()
+            worker.join()
+        if not results or not results[0].ok:
+            raise PgpFault("encrypt", results[0].status if results else "no result")
+        encryptor.sha256, encryptor.size = _digest(target)
+
+    def encrypt(self, content: bytes, target: Path, recipient: str) -> Encrypted:
+        """Sign `content` and encrypt it to one receiver, at `target`; raises PgpFault."""
+        result = self._encrypt_file(io.BytesIO(content), target, recipient)
+        if not result.ok:
+            raise PgpFault("encrypt", str(result.status))
+        return Encrypted(*_digest(target))
+
+    def can_encrypt(self, fingerprint: str, at: datetime) -> bool:
+        """Whether the key with this primary fingerprint can receive at that moment."""
+        key = self._listed().get(fingerprint)
+        if key is None or "E" not in key["cap"] or key["trust"] in ("r", "e", "d", "i"):
+            return False
+        return not key["expires"] or int(key["expires"]) > at.timestamp()
+
+    def _encrypt_file(self, source: Any, target: Path, recipient: str) -> Any:
+        return self._gpg.encrypt_file(
+            source,
+            recipient,
+            sign=self.own_fingerprint,
+            always_trust=True,
+            armor=False,
+            output=str(target),
+            extra_args=[*_OLD_PRODUCTS_READ_THIS, *self._compress, "--yes"],
+        )
+
+    def _run_decrypt(self, content: BinaryIO, fd: int, max_bytes: int) -> tuple[Status, int]:
+        output = f"/proc/{os.getpid()}/fd/{fd}"
+        result = self._gpg.decrypt_file(
+            content,
+            always_trust=True,
+            output=output,
+            extra_args=["--max-output", str(max_bytes), "--yes"],
+        )
+        return Status.parse(result.stderr), int(result.returncode)
+
+    def _listed(self) -> dict[str, dict[str, Any]]:
+        with self._lock:
+            if self._keys is None:
+                self._keys = {key["fingerprint"]: key for key in self._gpg.list_keys()}
+            return self._keys
+
+
+def generate(uid: str, *, expires: str = "0") -> tuple[bytes, bytes, str]:
+    """Make a key pair (ed25519 and cv25519): secret and public half, armoured, and the primary fingerprint."""
+    with _private_home() as home:
+        _gpg(home, ["--passphrase", "", "--quick-generate-key", uid, "ed25519", "sign", expires])
+        listing = _gpg(home, ["--with-colons", "--list-keys"]).decode()
+        fingerprint = next(line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:"))
+        _gpg(home, ["--passphrase", "", "--quick-add-key", fingerprint, "cv25519", "encr", expires])
+        secret = _gpg(home, ["--armor", "--export-secret-keys", fingerprint])
+        return secret, _gpg(home, ["--armor", "--export", fingerprint]), fingerprint
+
+
+@contextlib.contextmanager
+def _private_home() -> Iterator[Path]:
+    """A private folder with a short path: the agent's socket has room for 108 bytes."""
+    home = Path(tempfile.mkdtemp(prefix="np", dir="/tmp"))
+    (home / "gpg-agent.conf").write_text("auto-expand-secmem 0x1000000\n")
+    try:
+        yield home
+    finally:
+        subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False, capture_output=True)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _gpg(home: Path, arguments: list[str], content: bytes | None = None) -> bytes:
+    command = ["gpg", "--homedir", str(home), "--no-options", "--batch", "--quiet", "--pinentry-mode", "loopback"]
+    done = subprocess.run([*command, *arguments], input=content, capture_output=True, check=False)
+    if done.returncode:
+        raise PgpFault(arguments[-1] if len(arguments) == 1 else arguments[-2], f"exit {done.returncode}")
+    return done.stdout
+
+
+def _digest(path: Path) -> tuple[str, int]:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
+
+
+def _date(moment: str) -> str:
+    return datetime.fromtimestamp(int(moment), UTC).date().isoformat() if moment else ""

@@ -1,0 +1,133 @@
+"""Aanleveringen in the register: read with what came before, and closed with everything they led to at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from exchange.faults import StateConflict
+from exchange.register import ledger, outbox, signalen, states
+from exchange.register.tables import aanlevering, partij, signaal, uitzondering
+
+
+@dataclass(frozen=True)
+class Received:
+    """One received file, as pickup registered it. `eerder_op` is set when the same bytes were read before."""
+
+    nr: int
+    partner: str
+    bestand: str
+    sha256: str
+    archief: str
+    opgehaald_op: datetime
+    eerder_op: datetime | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What check found; `partijen` counts accepted rows per (gemeentecode, sector)."""
+
+    staat: states.Aanlevering
+    code: str | None = None
+    poging: int = 0
+    regels: int = 0
+    aanvaard: int = 0
+    afgekeurd: int = 0
+    dubbel: int = 0
+    partijen: Mapping[tuple[str, str], int] | None = None
+
+
+def received(db: sa.Connection, nr: int) -> Received:
+    """The file with this number, and whether its bytes already reached a CONTROLE for this partner."""
+    row = db.execute(sa.select(aanlevering).where(aanlevering.c.nr == nr)).one()
+    earlier = db.scalar(
+        sa.select(aanlevering.c.opgehaald_op)
+        .where(
+            aanlevering.c.partner == row.partner,
+            aanlevering.c.sha256 == row.sha256,
+            aanlevering.c.staat == states.Aanlevering.GECONTROLEERD,
+        )
+        .order_by(aanlevering.c.nr)
+        .limit(1)
+    )
+    return Received(row.nr, row.partner, row.bestand, row.sha256, row.archief, row.opgehaald_op, earlier)
+
+
+def close(
+    db: sa.Connection,
+    file: Received,
+    verdict: Verdict,
+    nu: datetime,
+    *,
+    accepted: Iterable[pa.Table] = (),
+    refused: Iterable[pa.Table] = (),
+    withdrawals: Iterable[tuple[int, int]] = (),
+    answers: Iterable[outbox.Built] = (),
+    first_number: int = 0,
+    numbers: int = 0,
+) -> None:
+    """Record a checked file in the caller's transaction: rows, partijen, withdrawals, answers and the ledger.
+
+    `accepted` are blocks with the columns of `signaal`, `refused` of `afgekeurde_regel`; `withdrawals` are pairs
+    (nr of the INTREKKING, nr that it withdraws). Raises StateConflict when the file was closed by another.
+    """
+    done = db.execute(
+        aanlevering.update()
+        .where(aanlevering.c.nr == file.nr, aanlevering.c.staat.in_(states.sources(verdict.staat)))
+        .values(
+            staat=verdict.staat,
+            code=verdict.code,
+            gecontroleerd_op=nu,
+            poging=verdict.poging,
+            regels=verdict.regels,
+            aanvaard=verdict.aanvaard,
+            afgekeurd=verdict.afgekeurd,
+            dubbel=verdict.dubbel,
+        )
+    )
+    if done.rowcount != 1:
+        raise StateConflict("aanlevering", file.nr, str(verdict.staat))
+    for block in accepted:
+        signalen.insert(db, signaal, block)
+    for block in refused:
+        signalen.refused(db, block)
+    for (gemeentecode, sector), rows in sorted((verdict.partijen or {}).items()):
+        values = {"aanlevering_nr": file.nr, "gemeentecode": gemeentecode, "sector": sector, "aantal": rows}
+        db.execute(partij.insert().values(**values))
+    for withdrawing, withdrawn in withdrawals:
+        _withdraw(db, withdrawing, withdrawn)
+    outbox.take_numbers(db, file.partner, "terugmelding", first_number, numbers)
+    for answer in answers:
+        outbox.add(db, nu, answer)
+    counts = {"regels": verdict.regels, "aanvaard": verdict.aanvaard, "afgekeurd": verdict.afgekeurd}
+    ledger.append(db, nu, str(verdict.staat), {"aanlevering": file.nr, "code": verdict.code, **counts})
+
+
+def _withdraw(db: sa.Connection, withdrawing: int, withdrawn: int) -> None:
+    """Take both rows out when the original is not in a batch yet; otherwise the INTREKKING is itself delivered."""
+    original = _partij_of(db, withdrawn)
+    already = db.scalar(sa.select(uitzondering.c.signaal_nr).where(uitzondering.c.signaal_nr == withdrawn))
+    if original is None or original.batch_id is not None or already is not None:
+        return
+    own = _partij_of(db, withdrawing)
+    assert own is not None  # inserted a moment ago, in this transaction
+    for nr, part in ((withdrawn, original), (withdrawing, own)):
+        values = {"signaal_nr": nr, "partij_id": part.id, "staat": "INGETROKKEN", "door_signaal_nr": withdrawing}
+        db.execute(uitzondering.insert().values(**values))
+
+
+def _partij_of(db: sa.Connection, nr: int) -> sa.Row[Any] | None:
+    query = (
+        sa.select(partij.c.id, partij.c.batch_id)
+        .join(
+            signaal,
+            sa.and_(signaal.c.gemeentecode == partij.c.gemeentecode, signaal.c.sector == partij.c.sector),
+        )
+        .where(signaal.c.nr == nr, partij.c.aanlevering_nr == nr >> 24)
+    )
+    return db.execute(query.with_for_update(of=partij)).first()

@@ -1,0 +1,90 @@
+"""The balance: every data line of every aanlevering is in exactly one place.
+
+    regels = afgekeurd + dubbel + ingetrokken + niet_doorgezet + aangehouden + wachtend + doorgezet
+
+`regels`, `aanvaard`, `afgekeurd` and `dubbel` were counted by check; the rest is derived from the partijen, the rows
+that were taken out of them, and the zending each batch went out with.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from exchange.register import states
+from exchange.register.tables import aanlevering, batch, partij, uitzondering, zending
+
+#: The columns of the balance, in the order of its equation.
+PLACES = ("afgekeurd", "dubbel", "ingetrokken", "niet_doorgezet", "aangehouden", "wachtend", "doorgezet")
+#: A zending in one of these states stands, or stood, at its receiver under its own name.
+PUBLISHED = (states.Zending.GEPUBLICEERD, states.Zending.OPGEHAALD)
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Counts of rows; `klopt` when the equation holds for every aanlevering and for the published batches."""
+
+    klopt: bool
+    totals: Mapping[str, int]
+
+
+def per_aanlevering(db: sa.Connection) -> dict[int, Counter[str]]:
+    """Per aanlevering nr how many rows stand in each place of the balance, with `regels` and `aanvaard`."""
+    counts: dict[int, Counter[str]] = {}
+    for row in db.execute(sa.select(aanlevering)):
+        counts[row.nr] = Counter(regels=row.regels, aanvaard=row.aanvaard, afgekeurd=row.afgekeurd, dubbel=row.dubbel)
+    for nr, place, rows in db.execute(_placed_query()):
+        counts[nr][place] += rows
+    for nr, place, rows in db.execute(_exception_query()):
+        counts[nr][place] += rows
+    return counts
+
+
+def prove(db: sa.Connection) -> Balance:
+    """Add everything up, per aanlevering and over what was published."""
+    counts = per_aanlevering(db)
+    totals = Counter(dict.fromkeys(("regels", *PLACES), 0))
+    holds = True
+    for one in counts.values():
+        holds &= one["regels"] == sum(one[place] for place in PLACES)
+        holds &= all(one[place] >= 0 for place in PLACES)
+        totals.update({name: one[name] for name in totals})
+    published = db.scalar(
+        sa.select(sa.func.coalesce(sa.func.sum(batch.c.regels), 0))
+        .join(zending, zending.c.id == batch.c.zending_id)
+        .where(zending.c.staat.in_(PUBLISHED))
+    )
+    return Balance(klopt=holds and int(published or 0) == totals["doorgezet"], totals=dict(totals))
+
+
+def _placed_query() -> sa.Select[tuple[int, str, int]]:
+    """Rows that still go with their partij: waiting, held or delivered."""
+    gone = (
+        sa.select(uitzondering.c.partij_id, sa.func.count().label("rows")).group_by(uitzondering.c.partij_id).subquery()
+    )
+    place = sa.case(
+        (partij.c.houdreden.is_not(None), "aangehouden"),
+        (zending.c.staat.in_(PUBLISHED), "doorgezet"),
+        else_="wachtend",
+    )
+    rows = sa.func.sum(partij.c.aantal - sa.func.coalesce(gone.c.rows, 0))
+    return (
+        sa.select(partij.c.aanlevering_nr, place, rows)
+        .join(gone, gone.c.partij_id == partij.c.id, isouter=True)
+        .join(batch, batch.c.id == partij.c.batch_id, isouter=True)
+        .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
+        .group_by(partij.c.aanlevering_nr, place)
+    )
+
+
+def _exception_query() -> sa.Select[tuple[int, str, int]]:
+    """Rows taken out of their partij."""
+    place = sa.func.lower(uitzondering.c.staat)
+    return (
+        sa.select(partij.c.aanlevering_nr, place, sa.func.count())
+        .join(partij, partij.c.id == uitzondering.c.partij_id)
+        .group_by(partij.c.aanlevering_nr, place)
+    )

@@ -1,0 +1,57 @@
+"""The ledger: an append-only, hash-chained list of what happened to aanleveringen, zendingen and keys.
+
+One entry per event, never per row of a file; it holds numbers, counts and sha256 of ciphertext, nothing about a
+signaal. Its head stands in every terugmelding, so that each partner holds a witness.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+
+from exchange.faults import LedgerBroken
+from exchange.register.tables import logboek
+
+#: The head before the first entry.
+GENESIS = "0" * 64
+
+
+def append(db: sa.Connection, nu: datetime, gebeurtenis: str, gegevens: Mapping[str, str | int | None]) -> str:
+    """Append one entry in the event's own transaction and return the new head (64 hex digits).
+
+    Call it last: on PostgreSQL it locks the ledger until the transaction ends.
+    """
+    if db.dialect.name == "postgresql":
+        db.execute(sa.text("LOCK TABLE logboek IN EXCLUSIVE MODE"))
+    last = db.execute(sa.select(logboek.c.nr, logboek.c.kop).order_by(logboek.c.nr.desc()).limit(1)).first()
+    nr, previous = (last.nr + 1, last.kop) if last else (1, GENESIS)
+    body = json.dumps(dict(gegevens), sort_keys=True, separators=(",", ":"))
+    kop = _hash(previous, nr, nu, gebeurtenis, body)
+    db.execute(logboek.insert().values(nr=nr, tijdstip=nu, gebeurtenis=gebeurtenis, gegevens=body, kop=kop))
+    return kop
+
+
+def head(db: sa.Connection) -> str:
+    """The newest entry's hash."""
+    return db.scalar(sa.select(logboek.c.kop).order_by(logboek.c.nr.desc()).limit(1)) or GENESIS
+
+
+def verify(engine: sa.Engine) -> int:
+    """Walk the whole chain and return its length; raises LedgerBroken at the first entry that does not fit."""
+    previous, expected = GENESIS, 1
+    with engine.connect() as db:
+        for row in db.execute(sa.select(logboek).order_by(logboek.c.nr).execution_options(yield_per=10_000)):
+            kop = _hash(previous, row.nr, row.tijdstip, row.gebeurtenis, row.gegevens)
+            if row.nr != expected or kop != row.kop:
+                raise LedgerBroken(expected)
+            previous, expected = row.kop, expected + 1
+    return expected - 1
+
+
+def _hash(previous: str, nr: int, nu: datetime, gebeurtenis: str, body: str) -> str:
+    moment = nu.astimezone(UTC).isoformat(timespec="microseconds")
+    return hashlib.sha256("\n".join((previous, str(nr), moment, gebeurtenis, body)).encode()).hexdigest()

@@ -1,0 +1,83 @@
+"""The outbox: every outgoing file is a *zending* with a state, moved only by the transitions of `states`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from exchange.faults import StateConflict
+from exchange.register import ledger, states
+from exchange.register.tables import volgnummer, zending
+
+#: Order of publication to one party: batches before the manifest that counts them.
+ORDER = ("ONTVANGST", "CONTROLE", "CORRECTIE", "BATCH", "MANIFEST", "DOORGEZET")
+
+
+@dataclass(frozen=True)
+class Built:
+    """A file whose ciphertext is in the archive and that may go out."""
+
+    ontvanger: str
+    soort: str
+    map: str
+    naam: str
+    archief: str
+    sha256: str
+    grootte: int
+    aanlevering_nr: int | None = None
+    nacht: date | None = None
+
+
+def add(db: sa.Connection, nu: datetime, built: Built) -> int:
+    """Put a file in the outbox, with its ledger entry; returns the zending id."""
+    made = db.execute(
+        zending.insert().values(staat=states.Zending.GEBOUWD, gebouwd_op=nu, **built.__dict__).returning(zending.c.id)
+    ).scalar_one()
+    ledger.append(db, nu, "ZENDING_GEBOUWD", {"zending": made, "soort": built.soort, "sha256": built.sha256})
+    return int(made)
+
+
+def move(db: sa.Connection, zending_id: int, target: states.Zending, nu: datetime) -> None:
+    """Take a zending to `target`; raises StateConflict when another worker moved it first."""
+    moment = {f"{target.value.lower()}_op": nu} if target is not states.Zending.GEBOUWD else {}
+    done = db.execute(
+        zending.update()
+        .where(zending.c.id == zending_id, zending.c.staat.in_(states.sources(target)))
+        .values(staat=target, **moment)
+    )
+    if done.rowcount != 1:
+        raise StateConflict("zending", zending_id, str(target))
+
+
+def waiting(db: sa.Connection, ontvanger: str | None = None) -> list[sa.Row[Any]]:
+    """Zendingen still to be published, per receiver oldest first and the manifest after its batches."""
+    rank = sa.case({soort: place for place, soort in enumerate(ORDER)}, value=zending.c.soort)
+    query = sa.select(zending).where(zending.c.staat.in_([states.Zending.GEBOUWD, states.Zending.GEUPLOAD]))
+    if ontvanger is not None:
+        query = query.where(zending.c.ontvanger == ontvanger)
+    return list(db.execute(query.order_by(zending.c.ontvanger, zending.c.nacht, rank, zending.c.id)))
+
+
+def next_number(db: sa.Connection, partij: str, soort: str) -> int:
+    """The number the next file of this kind for this party will carry (starts at 1)."""
+    last = db.scalar(sa.select(volgnummer.c.waarde).where(volgnummer.c.partij == partij, volgnummer.c.soort == soort))
+    return (last or 0) + 1
+
+
+def take_numbers(db: sa.Connection, partij: str, soort: str, first: int, count: int) -> None:
+    """Record that `count` numbers from `first` are used; raises StateConflict when `first` is no longer the next."""
+    if count == 0:
+        return
+    if first == 1:
+        db.execute(volgnummer.insert().values(partij=partij, soort=soort, waarde=count))
+        return
+    done = db.execute(
+        volgnummer.update()
+        .where(volgnummer.c.partij == partij, volgnummer.c.soort == soort, volgnummer.c.waarde == first - 1)
+        .values(waarde=first - 1 + count)
+    )
+    if done.rowcount != 1:
+        raise StateConflict("volgnummer", first, soort)

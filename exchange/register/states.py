@@ -1,0 +1,47 @@
+"""The two state machines of the register, each transition in one table.
+
+A state alone drives the machine; *why* is a retourcode beside it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Aanlevering(StrEnum):
+    """Where a received file stands."""
+
+    OPGEHAALD = "OPGEHAALD"  # the bytes are in the archive
+    GECONTROLEERD = "GECONTROLEERD"  # read; its rows accepted or refused one by one
+    AFGEKEURD = "AFGEKEURD"  # refused as a whole, with one code
+    HERHAALD = "HERHAALD"  # the same bytes as one that was read before
+
+
+class Zending(StrEnum):
+    """Where an outgoing file stands."""
+
+    GEBOUWD = "GEBOUWD"  # the ciphertext is in the archive
+    GEUPLOAD = "GEUPLOAD"  # whole and verified under a temporary name at the receiver
+    GEPUBLICEERD = "GEPUBLICEERD"  # under its own name: the receiver can collect it
+    OPGEHAALD = "OPGEHAALD"  # seen to be collected
+
+
+class Batch(StrEnum):
+    """Where a night's batch for one gemeente stands before it becomes a zending."""
+
+    BEVROREN = "BEVROREN"
+    GEBOUWD = "GEBOUWD"
+
+
+TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {
+    Aanlevering.OPGEHAALD: frozenset({Aanlevering.GECONTROLEERD, Aanlevering.AFGEKEURD, Aanlevering.HERHAALD}),
+    Zending.GEBOUWD: frozenset({Zending.GEUPLOAD}),
+    Zending.GEUPLOAD: frozenset({Zending.GEPUBLICEERD, Zending.GEBOUWD}),
+    Zending.GEPUBLICEERD: frozenset({Zending.OPGEHAALD}),
+    Batch.BEVROREN: frozenset({Batch.GEBOUWD}),
+}
+
+
+def sources(target: StrEnum) -> list[str]:
+    """The states from which `target` may be reached."""
+    return [str(source) for source, targets in TRANSITIONS.items() if target in targets]

@@ -1,0 +1,209 @@
+"""The register: every table, and nothing that names a person.
+
+What stands here of a signaal is the partner's own reference, codes, dates, an amount in eurocents and keyed hashes
+(8-byte integers, each row with the `sleutel_id` of the key that made them). Those hashes are pseudonyms: still
+personal data under the AVG, never names, addresses or numbers themselves.
+
+Signal rows are written once, in bulk, and never updated. What moves is the *partij* (the accepted rows of one
+aanlevering for one gemeente) and, for single rows, an entry in `uitzondering`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.types import TypeDecorator
+
+
+class Instant(TypeDecorator[datetime]):
+    """A moment in UTC: aware in Python, and refused when naive."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+#: SQLite only counts up by itself in a column of type INTEGER.
+Number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: One received file.
+aanlevering = sa.Table(
+    "aanlevering",
+    metadata,
+    sa.Column("nr", Number, primary_key=True, autoincrement=True),
+    sa.Column("partner", sa.String(20), nullable=False),
+    sa.Column("bestand", sa.String(255), nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("grootte", sa.BigInteger, nullable=False),
+    sa.Column("mtime", sa.BigInteger, nullable=False),
+    sa.Column("archief", sa.String(255), nullable=False),
+    sa.Column("opgehaald_op", Instant, nullable=False),
+    sa.Column("verplaatst_op", Instant),  # the remote file is out of in/
+    sa.Column("staat", sa.String(16), nullable=False),
+    sa.Column("code", sa.String(12)),
+    sa.Column("gecontroleerd_op", Instant),
+    sa.Column("poging", sa.Integer, nullable=False, server_default="0"),  # which write of the work store counts
+    sa.Column("regels", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("aanvaard", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("afgekeurd", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("dubbel", sa.Integer, nullable=False, server_default="0"),
+    sa.Index("ix_aanlevering_partner_sha256", "partner", "sha256"),
+    sa.Index("ix_aanlevering_staat", "staat"),
+)
+
+#: One accepted signaal. `nr` = aanlevering_nr << 24 | regelnr.
+signaal = sa.Table(
+    "signaal",
+    metadata,
+    sa.Column("nr", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("signaal_id", sa.String(40), nullable=False),
+    sa.Column("signaal_hash", sa.BigInteger, nullable=False),  # of partner + signaal_id
+    sa.Column("inhoud_hash", sa.BigInteger, nullable=False),
+    sa.Column("adres_hash", sa.BigInteger),
+    sa.Column("sleutel_id", sa.SmallInteger, nullable=False),
+    sa.Column("gemeentecode", sa.String(4), nullable=False),
+    sa.Column("soort", sa.String(16), nullable=False),
+    sa.Column("sector", sa.String(24), nullable=False),
+    sa.Column("bedrag_cent", sa.BigInteger),
+    sa.Column("peildatum", sa.Date),
+    sa.Column("ontvangen_op", sa.Date, nullable=False),  # Amsterdam date
+    sa.Index("ix_signaal_signaal_hash", "signaal_hash"),
+)
+
+#: What is left of a refused row: where it stood and why.
+afgekeurde_regel = sa.Table(
+    "afgekeurde_regel",
+    metadata,
+    sa.Column("aanlevering_nr", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("regelnr", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("codes", sa.String(255), nullable=False),
+)
+
+#: The accepted rows of one aanlevering for one gemeente: assigned, moved and counted as a whole.
+partij = sa.Table(
+    "partij",
+    metadata,
+    sa.Column("id", Number, primary_key=True, autoincrement=True),
+    sa.Column("aanlevering_nr", sa.ForeignKey("aanlevering.nr"), nullable=False),
+    sa.Column("gemeentecode", sa.String(4), nullable=False),  # as routed on the day of receipt
+    sa.Column("sector", sa.String(24), nullable=False),
+    sa.Column("aantal", sa.Integer, nullable=False),
+    sa.Column("houdreden", sa.String(12)),
+    sa.Column("batch_id", sa.ForeignKey("batch.id")),
+    sa.Column("doorgezet_zending_id", sa.ForeignKey("zending.id")),
+    sa.UniqueConstraint("aanlevering_nr", "gemeentecode", "sector"),
+    sa.Index("ix_partij_batch_id", "batch_id"),
+)
+
+#: A row that no longer goes with its partij.
+uitzondering = sa.Table(
+    "uitzondering",
+    metadata,
+    sa.Column("signaal_nr", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("partij_id", sa.ForeignKey("partij.id"), nullable=False),
+    sa.Column("staat", sa.String(16), nullable=False),
+    sa.Column("door_signaal_nr", sa.BigInteger, nullable=False),
+    sa.Index("ix_uitzondering_partij_id", "partij_id"),
+)
+
+#: (nacht, uitvoerder, gemeente). Once frozen it never gains rows.
+batch = sa.Table(
+    "batch",
+    metadata,
+    sa.Column("id", Number, primary_key=True, autoincrement=True),
+    sa.Column("nacht", sa.ForeignKey("nacht.nacht"), nullable=False),
+    sa.Column("uitvoerder", sa.String(20), nullable=False),
+    sa.Column("gemeentecode", sa.String(4), nullable=False),
+    sa.Column("bestand", sa.String(255), nullable=False),
+    sa.Column("staat", sa.String(16), nullable=False),
+    sa.Column("regels", sa.Integer, nullable=False),
+    sa.Column("meldingen", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("urgent", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("zending_id", sa.ForeignKey("zending.id")),
+    sa.UniqueConstraint("nacht", "uitvoerder", "gemeentecode"),
+)
+
+#: One night; its totals at closing time are where the next night's stock starts.
+nacht = sa.Table(
+    "nacht",
+    metadata,
+    sa.Column("nacht", sa.Date, primary_key=True),
+    sa.Column("bevroren_op", Instant, nullable=False),
+    sa.Column("gesloten_op", Instant),
+    sa.Column("totalen", sa.JSON),
+)
+
+#: Any outgoing file: the outbox.
+zending = sa.Table(
+    "zending",
+    metadata,
+    sa.Column("id", Number, primary_key=True, autoincrement=True),
+    sa.Column("ontvanger", sa.String(20), nullable=False),
+    sa.Column("soort", sa.String(12), nullable=False),
+    sa.Column("map", sa.String(64), nullable=False),
+    sa.Column("naam", sa.String(255), nullable=False),
+    sa.Column("archief", sa.String(255), nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+    sa.Column("grootte", sa.BigInteger, nullable=False),
+    sa.Column("staat", sa.String(16), nullable=False),
+    sa.Column("aanlevering_nr", sa.ForeignKey("aanlevering.nr")),
+    sa.Column("nacht", sa.ForeignKey("nacht.nacht")),
+    sa.Column("gebouwd_op", Instant, nullable=False),
+    sa.Column("geupload_op", Instant),
+    sa.Column("gepubliceerd_op", Instant),
+    sa.Column("opgehaald_op", Instant),
+    sa.UniqueConstraint("ontvanger", "map", "naam"),
+    sa.Index("ix_zending_staat", "staat", "ontvanger"),
+)
+
+#: Who works on what, until when; `nummer` is the fencing number, it only rises.
+lease = sa.Table(
+    "lease",
+    metadata,
+    sa.Column("naam", sa.String(64), primary_key=True),
+    sa.Column("houder", sa.String(64), nullable=False),
+    sa.Column("tot", Instant, nullable=False),
+    sa.Column("nummer", sa.BigInteger, nullable=False),
+)
+
+#: The last number handed out per party and kind (terugmelding_nr).
+volgnummer = sa.Table(
+    "volgnummer",
+    metadata,
+    sa.Column("partij", sa.String(20), primary_key=True),
+    sa.Column("soort", sa.String(16), primary_key=True),
+    sa.Column("waarde", sa.BigInteger, nullable=False),
+)
+
+#: The ledger: append-only, each entry holding the hash of the one before.
+logboek = sa.Table(
+    "logboek",
+    metadata,
+    sa.Column("nr", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("tijdstip", Instant, nullable=False),
+    sa.Column("gebeurtenis", sa.String(32), nullable=False),
+    sa.Column("gegevens", sa.Text, nullable=False),  # canonical JSON: numbers, counts, sha256 of ciphertext
+    sa.Column("kop", sa.String(64), nullable=False),
+)

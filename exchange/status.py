@@ -1,0 +1,84 @@
+"""What a beheerder asks: how does it stand, and where is this row. By reference only, never by person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from exchange.context import Exchange
+from exchange.register import balance
+from exchange.register.tables import aanlevering, batch, partij, signaal, uitzondering, zending
+from transforms import identity
+
+
+def status(exchange: Exchange) -> dict[str, Any]:
+    """`aanleveringen`, `batches` and `balans`, as `nachtpost status --json` prints them."""
+    with exchange.register.connect() as db:
+        counts = balance.per_aanlevering(db)
+        proof = balance.prove(db)
+        files = db.execute(sa.select(aanlevering).order_by(aanlevering.c.nr))
+        batches = db.execute(
+            sa.select(batch, zending.c.staat.label("zending_staat"))
+            .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
+            .order_by(batch.c.nacht, batch.c.uitvoerder, batch.c.gemeentecode)
+        )
+        return {
+            "aanleveringen": [
+                {
+                    "partner": row.partner,
+                    "bestand": row.bestand,
+                    "staat": row.staat,
+                    "code": row.code,
+                    **{name: counts[row.nr][name] for name in ("regels", "aanvaard", *balance.PLACES)},
+                }
+                for row in files
+            ],
+            "batches": [
+                {
+                    "gemeentecode": row.gemeentecode,
+                    "uitvoerder": row.uitvoerder,
+                    "bestand": row.bestand,
+                    "regels": row.regels,
+                    "staat": row.zending_staat or row.staat,
+                }
+                for row in batches
+            ],
+            "balans": {"klopt": proof.klopt, **proof.totals},
+        }
+
+
+def find(exchange: Exchange, ref: str) -> dict[str, Any] | None:
+    """Where the signaal with this `signaal_ref` is; None when no accepted signaal has it."""
+    nr = identity.parse_signaal_ref(ref)
+    query = (
+        sa.select(
+            signaal.c.signaal_id,
+            signaal.c.gemeentecode,
+            aanlevering.c.partner,
+            aanlevering.c.bestand,
+            aanlevering.c.opgehaald_op,
+            batch.c.uitvoerder,
+            batch.c.nacht,
+            batch.c.bestand.label("batch"),
+            zending.c.staat,
+            zending.c.gepubliceerd_op,
+            uitzondering.c.staat.label("uitzondering"),
+        )
+        .join(aanlevering, aanlevering.c.nr == nr >> 24)
+        .join(
+            partij,
+            sa.and_(
+                partij.c.aanlevering_nr == aanlevering.c.nr,
+                partij.c.gemeentecode == signaal.c.gemeentecode,
+                partij.c.sector == signaal.c.sector,
+            ),
+        )
+        .join(batch, batch.c.id == partij.c.batch_id, isouter=True)
+        .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
+        .join(uitzondering, uitzondering.c.signaal_nr == signaal.c.nr, isouter=True)
+        .where(signaal.c.nr == nr)
+    )
+    with exchange.register.connect() as db:
+        row = db.execute(query).mappings().first()
+    return {"signaal_ref": ref, "regelnr": nr & 0xFFFFFF, **row} if row else None

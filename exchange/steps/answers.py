@@ -1,0 +1,173 @@
+"""The answers to a partner: built and encrypted before the step that caused them is recorded, so none can be lost.
+
+ONTVANGST and CONTROLE are named after the file that they answer, DOORGEZET after the day; each carries a
+`terugmelding_nr` that rises per partner. The CONTROLE streams into gpg block by block while the file is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import date, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+
+from exchange.configuration import Partner
+from exchange.context import AMSTERDAM, Exchange
+from exchange.register import ledger, outbox
+from exchange.register.aanleveringen import Received
+from transforms import answer, csvbytes
+from transforms.answer import Answered
+from transforms.verdict import Judged
+
+FOLDER = "terugmelding"
+
+
+def to_file(exchange: Exchange, file: Received, number: int, moment: datetime) -> Answered:
+    """What every line of an answer to `file` starts with."""
+    with exchange.register.connect() as db:
+        head = ledger.head(db)
+    return Answered(number, moment, file.partner, file.bestand, file.sha256, head)
+
+
+def next_number(exchange: Exchange, partner: str) -> int:
+    """The terugmelding_nr of the partner's next answer; taken when the answer is recorded."""
+    with exchange.register.connect() as db:
+        return outbox.next_number(db, partner, "terugmelding")
+
+
+def ontvangst(
+    exchange: Exchange, partner: Partner, file: Received, number: int, moment: datetime, *reden: Any
+) -> outbox.Built:
+    """ONTVANGST of one file, with the code and slots that refuse it as a whole, if any.
+
+    A partner whose key cannot encrypt gets the same as plain text: name, sha256, time and code, nothing of the content.
+    """
+    table = answer.ontvangst(to_file(exchange, file, number, moment), *reden)
+    content = csvbytes.to_csv(table)
+    if exchange.keyring.can_encrypt(partner.pgp.vingerafdrukken[0], moment):
+        return encrypted(exchange, partner, content, "ONTVANGST", name(file, "ONTVANGST", number), file.nr)
+    return plain(exchange, partner, content, "ONTVANGST", name(file, "ONTVANGST", number, ".txt"), file.nr)
+
+
+def name(file: Received, soort: str, number: int, ending: str = ".csv.pgp") -> str:
+    """An answer's name mirrors the name of what it answers: two answers never overwrite each other."""
+    stem = file.bestand
+    for known in (".pgp", ".gpg", ".asc", ".csv"):
+        stem = stem.removesuffix(known)
+    return f"{stem}_{soort}_{number:06d}{ending}"
+
+
+def expected_night(exchange: Exchange, moment: datetime) -> date:
+    """The night that takes along what is accepted at `moment`."""
+    local = moment.astimezone(AMSTERDAM)
+    before = local.time().replace(tzinfo=None) < exchange.config.uitlevering.tijd
+    return local.date() if before else local.date() + timedelta(days=1)
+
+
+class Controle:
+    """The CONTROLE of one file and, where rows are refused that may travel back, its correction file.
+
+    Use as a context manager around the reading; `built` is there when the body ended well.
+    """
+
+    def __init__(self, exchange: Exchange, partner: Partner, file: Received, number: int, moment: datetime) -> None:
+        self._exchange, self._partner, self._file, self._number = exchange, partner, file, number
+        self._to = to_file(exchange, file, number, moment)
+        self._night = expected_night(exchange, moment)
+        self._open = ExitStack()
+        self._streams: dict[str, Any] = {}
+        self._paths: dict[str, str] = {}
+        self.built: list[outbox.Built] = []
+
+    def __enter__(self) -> Self:
+        self._write("CONTROLE", answer.controle_header())
+        return self
+
+    def block(self, text: pa.Table, judged: Judged, broken: pa.Table) -> None:
+        """Answer every row of one block; `broken` are the REASONS of lines that are no rows."""
+        receivers = self._receivers(judged)
+        lines = answer.controle_lines(self._to, judged, broken, nacht=self._night, uitvoerders=receivers)
+        self._write("CONTROLE", csvbytes.to_csv(lines, header=False))
+        rows = answer.correction_rows(text.filter(pa.array(judged.geweigerd)), judged.redenen)
+        if rows.num_rows:
+            self._write("CORRECTIE", csvbytes.to_csv(rows, header="CORRECTIE" not in self._streams))
+
+    def close(self, counts: Mapping[str, int]) -> None:
+        """Add the BESTAND line and finish the files."""
+        closing = self._exchange.config.uitlevering.sluitingstijd
+        lines = answer.controle_bestand(self._to, counts, nacht=self._night, sluitingstijd=closing)
+        self._write("CONTROLE", csvbytes.to_csv(lines, header=False))
+        self._open.close()
+        for soort, stream in self._streams.items():
+            given = name(self._file, soort, self._number)
+            self.built.append(
+                outbox.Built(
+                    self._partner.id,
+                    soort,
+                    FOLDER,
+                    given,
+                    self._paths[soort],
+                    stream.sha256,
+                    stream.size,
+                    self._file.nr,
+                )
+            )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self._open.__exit__(kind, error, trace)
+
+    def _receivers(self, judged: Judged) -> dict[str, str]:
+        """The uitvoerder (its name) per gemeente and sector of a block, tonight."""
+        config = self._exchange.config
+        pairs = judged.rows.group_by(["gemeentecode", "sector"]).aggregate([]).to_pylist()
+        found = {
+            (one["gemeentecode"], one["sector"]): config.uitvoerder_of(one["gemeentecode"], self._night, one["sector"])
+            for one in pairs
+            if one["gemeentecode"]
+        }
+        return {f"{code}|{sector}": config.uitvoerders[id].naam for (code, sector), id in found.items() if id}
+
+    def _write(self, soort: str, content: bytes) -> None:
+        if soort not in self._streams:
+            self._paths[soort] = archive_name(self._partner.id, name(self._file, soort, self._number))
+            path = self._open.enter_context(self._exchange.archive.target(self._paths[soort]))
+            recipient = self._partner.pgp.vingerafdrukken[0]
+            self._streams[soort] = self._open.enter_context(self._exchange.keyring.encryptor(path, recipient))
+        self._streams[soort].write(content)
+
+
+def archive_name(party: str, given: str) -> str:
+    """Where the ciphertext of an answer is kept."""
+    return f"verzonden/{party}/{given}"
+
+
+def encrypted(
+    exchange: Exchange,
+    partner: Partner,
+    content: bytes,
+    soort: str,
+    given: str,
+    nr: int | None,
+    night: date | None = None,
+) -> outbox.Built:
+    """Encrypt an answer into the archive; ready for the outbox."""
+    archief = archive_name(partner.id, given)
+    with exchange.archive.target(archief) as path:
+        done = exchange.keyring.encrypt(content, path, partner.pgp.vingerafdrukken[0])
+    return outbox.Built(partner.id, soort, FOLDER, given, archief, done.sha256, done.size, nr, night)
+
+
+def plain(exchange: Exchange, partner: Partner, content: bytes, soort: str, given: str, nr: int | None) -> outbox.Built:
+    """An answer as it is, for a partner whose key cannot encrypt: only ever an ONTVANGST."""
+    archief = archive_name(partner.id, given)
+    with exchange.archive.put_atomic(archief) as sink:
+        sink.write(content)
+    digest = hashlib.sha256(content).hexdigest()
+    return outbox.Built(partner.id, soort, FOLDER, given, archief, digest, len(content), nr)

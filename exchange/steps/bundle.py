@@ -1,0 +1,107 @@
+"""bundle: freeze what is accepted at this moment into the night's batches.
+
+A partij that is accepted before the freeze goes tonight, a later one tomorrow. Where its gemeente has meanwhile gone
+into one other gemeente, the partij follows; the uitvoerder is the one that serves that gemeente (and sector) on the
+night's date. A night is frozen once: run again, nothing is added to it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from exchange.context import Exchange
+from exchange.register import ledger, states
+from exchange.register.tables import batch, nacht, partij, uitzondering
+from schemas import gemeenten
+
+
+@dataclass(frozen=True)
+class BundleResult:
+    """What the night holds, and the gemeenten whose rows wait because nobody serves them (a beheerder must look)."""
+
+    batches: int
+    regels: int
+    zonder_uitvoerder: list[str]
+
+
+def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> BundleResult:
+    """Freeze `night`; what no uitvoerder serves stays waiting and is named in the result."""
+    moment = nu()
+    with exchange.register.begin() as db:
+        if db.dialect.name == "postgresql":
+            db.execute(sa.text("LOCK TABLE nacht, partij IN SHARE ROW EXCLUSIVE MODE"))
+        if db.scalar(sa.select(nacht.c.nacht).where(nacht.c.nacht == night)) is None:
+            db.execute(nacht.insert().values(nacht=night, bevroren_op=moment))
+            _freeze(exchange, db, night)
+            batches, rows = _size(db, night)
+            ledger.append(db, moment, "NACHT_BEVROREN", {"nacht": str(night), "batches": batches, "regels": rows})
+        unserved = {
+            _current(row.gemeentecode, night)
+            for row in _waiting(db)
+            if exchange.config.uitvoerder_of(_current(row.gemeentecode, night), night, row.sector) is None
+        }
+        return BundleResult(*_size(db, night), sorted(unserved))
+
+
+def _freeze(exchange: Exchange, db: sa.Connection, night: date) -> None:
+    """Assign every waiting partij to the batch of its uitvoerder and gemeente."""
+    members: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for row in _waiting(db):
+        code = _current(row.gemeentecode, night)
+        receiver = exchange.config.uitvoerder_of(code, night, row.sector)
+        if receiver is not None:
+            members[receiver, code].append(row.id)
+    left = _rows_left(db)
+    for (receiver, code), ids in sorted(members.items()):
+        made = db.execute(
+            batch.insert()
+            .values(
+                nacht=night,
+                uitvoerder=receiver,
+                gemeentecode=code,
+                bestand=f"VS_BATCH_{code}_{night:%Y%m%d}_001.csv.pgp",
+                staat=states.Batch.BEVROREN,
+                regels=sum(left[id] for id in ids),
+            )
+            .returning(batch.c.id)
+        ).scalar_one()
+        db.execute(partij.update().where(partij.c.id.in_(ids)).values(batch_id=made))
+
+
+def _waiting(db: sa.Connection) -> list[sa.Row[Any]]:
+    return list(
+        db.execute(
+            sa.select(partij.c.id, partij.c.gemeentecode, partij.c.sector, partij.c.aantal)
+            .where(partij.c.batch_id.is_(None), partij.c.houdreden.is_(None))
+            .order_by(partij.c.id)
+        )
+    )
+
+
+def _rows_left(db: sa.Connection) -> dict[int, int]:
+    """Rows of each partij that still go with it: its size less its exceptions."""
+    gone = (
+        sa.select(uitzondering.c.partij_id, sa.func.count().label("weg")).group_by(uitzondering.c.partij_id).subquery()
+    )
+    query = sa.select(partij.c.id, partij.c.aantal - sa.func.coalesce(gone.c.weg, 0)).join(
+        gone, gone.c.partij_id == partij.c.id, isouter=True
+    )
+    return {row[0]: row[1] for row in db.execute(query.where(partij.c.batch_id.is_(None)))}
+
+
+def _current(code: str, night: date) -> str:
+    codes = gemeenten.successor(code, night).codes
+    return codes[0] if len(codes) == 1 else code
+
+
+def _size(db: sa.Connection, night: date) -> tuple[int, int]:
+    row = db.execute(
+        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(batch.c.regels), 0)).where(batch.c.nacht == night)
+    ).one()
+    return int(row[0]), int(row[1])

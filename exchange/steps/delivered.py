@@ -1,0 +1,128 @@
+"""DOORGEZET: once its batches stand at the uitvoerder, a partner is told which of its rows went where."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+import stamina
+
+from exchange.configuration import Partner
+from exchange.context import Exchange, local_date
+from exchange.faults import StateConflict
+from exchange.register import leases, ledger, outbox
+from exchange.register.balance import PUBLISHED
+from exchange.register.tables import aanlevering, batch, partij, uitzondering, zending
+from exchange.steps import answers
+from transforms import answer, csvbytes
+from transforms.answer import Answered
+
+#: What the lines need of the accepted rows.
+COLUMNS = ["regelnr", "signaal_id", "nr", "gemeentecode", "sector"]
+
+
+def report(exchange: Exchange, partner: Partner, nu: Callable[[], datetime]) -> int:
+    """Build DOORGEZET for everything delivered and not yet told; returns the number of rows in it.
+
+    An intake that answers the same partner meanwhile may take the terugmelding_nr: then it is built once more.
+    """
+    with leases.held(exchange.register, f"doorgezet:{partner.id}", nu) as lease:
+        if lease is None:
+            return 0
+        for attempt in stamina.retry_context(on=StateConflict, attempts=5):
+            with attempt:
+                return _report(exchange, partner, lease, nu)
+    raise AssertionError("unreachable")
+
+
+def _report(exchange: Exchange, partner: Partner, lease: leases.Lease, nu: Callable[[], datetime]) -> int:
+    parts = _untold(exchange, partner.id)
+    if not parts:
+        return 0
+    moment, number = nu(), answers.next_number(exchange, partner.id)
+    day = local_date(moment)
+    given = f"VS_DOORGEZET_{partner.id}_{day:%Y%m%d}_{number:06d}.csv.pgp"
+    archief = answers.archive_name(partner.id, given)
+    with exchange.register.connect() as db:
+        head = ledger.head(db)
+    told = 0
+    with (
+        exchange.archive.target(archief) as path,
+        exchange.keyring.encryptor(path, partner.pgp.vingerafdrukken[0]) as stream,
+    ):
+        stream.write(csvbytes.to_csv(answer.header()))
+        for file, rows in _by_file(exchange, parts):
+            to = Answered(number, moment, partner.id, file.bestand, file.sha256, head)
+            stream.write(csvbytes.to_csv(answer.doorgezet_lines(to, rows), header=False))
+            told += rows.num_rows
+        to = Answered(number, moment, partner.id, given, "", head)
+        stream.write(csvbytes.to_csv(answer.doorgezet_bestand(to, told), header=False))
+    built = outbox.Built(partner.id, "DOORGEZET", answers.FOLDER, given, archief, stream.sha256, stream.size)
+    with exchange.register.begin() as db:
+        leases.renew(db, lease, nu())
+        outbox.take_numbers(db, partner.id, "terugmelding", number, 1)
+        made = outbox.add(db, moment, built)
+        ids = [part.id for part in parts]
+        db.execute(partij.update().where(partij.c.id.in_(ids)).values(doorgezet_zending_id=made))
+    return told
+
+
+def _untold(exchange: Exchange, partner: str) -> list[sa.Row[Any]]:
+    """Partijen whose batch was published and that are in no DOORGEZET yet."""
+    query = (
+        sa.select(
+            partij.c.id,
+            partij.c.gemeentecode,
+            partij.c.sector,
+            aanlevering.c.nr,
+            aanlevering.c.poging,
+            aanlevering.c.bestand,
+            aanlevering.c.sha256,
+            batch.c.gemeentecode.label("bestemming"),
+            batch.c.uitvoerder,
+            batch.c.nacht,
+            zending.c.gepubliceerd_op,
+        )
+        .join(aanlevering, aanlevering.c.nr == partij.c.aanlevering_nr)
+        .join(batch, batch.c.id == partij.c.batch_id)
+        .join(zending, zending.c.id == batch.c.zending_id)
+        .where(
+            aanlevering.c.partner == partner,
+            partij.c.doorgezet_zending_id.is_(None),
+            zending.c.staat.in_(PUBLISHED),
+        )
+        .order_by(aanlevering.c.nr, partij.c.id)
+    )
+    with exchange.register.connect() as db:
+        return list(db.execute(query))
+
+
+def _by_file(exchange: Exchange, parts: list[sa.Row[Any]]) -> Any:
+    """Per aanlevering its delivered rows: COLUMNS with bestemming, uitvoerder (name), nacht and doorgezet_op."""
+    by_file: dict[int, list[sa.Row[Any]]] = defaultdict(list)
+    for part in parts:
+        by_file[part.nr].append(part)
+    gone = sa.select(uitzondering.c.signaal_nr).join(partij).where(partij.c.id.in_([part.id for part in parts]))
+    with exchange.register.connect() as db:
+        excluded = pa.array(db.scalars(gone).all(), pa.int64())
+    names = {id: uitvoerder.naam for id, uitvoerder in exchange.config.uitvoerders.items()}
+    for nr, members in by_file.items():
+        destinations = pa.table(
+            {
+                "gemeentecode": pa.array([part.gemeentecode for part in members], pa.string()),
+                "sector": pa.array([part.sector for part in members], pa.string()),
+                "bestemming": pa.array([part.bestemming for part in members], pa.string()),
+                "uitvoerder": pa.array([names.get(part.uitvoerder, part.uitvoerder) for part in members], pa.string()),
+                "nacht": pa.array([part.nacht for part in members], pa.date32()),
+                "doorgezet_op": pa.array([part.gepubliceerd_op for part in members], pa.timestamp("us", "UTC")),
+            }
+        )
+        codes = {part.gemeentecode for part in members}
+        for rows in exchange.work.read(nr, members[0].poging, codes, COLUMNS):
+            kept = rows.filter(pc.invert(pc.is_in(rows["nr"], value_set=excluded)))
+            yield members[0], kept.join(destinations, ["gemeentecode", "sector"], join_type="inner").sort_by("nr")

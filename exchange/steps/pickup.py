@@ -1,0 +1,217 @@
+"""pickup: fetch what partners dropped, before anything else is done with it.
+
+Bytes first (into the archive, hashed on the way), register second, remote clean-up last. A file is known by partner,
+name, size, mtime and content: run again after any crash, one drop is registered once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, BinaryIO
+
+import sqlalchemy as sa
+
+from exchange.configuration import Partner
+from exchange.context import Exchange
+from exchange.faults import HostKeyMismatch, PartyUnreachable
+from exchange.register import leases, ledger, states
+from exchange.register.tables import aanlevering
+from exchange.sftp import Connection, RemoteFile
+
+log = logging.getLogger(__name__)
+
+IN, DONE = "in", "in/opgehaald"
+#: Endings that clients give to a file that is still being written.
+HALF = (".part", ".filepart", ".tmp", ".partial")
+
+
+@dataclass(frozen=True)
+class PickupResult:
+    """What one round brought; the lists hold party ids."""
+
+    opgehaald: int
+    onbereikbaar: list[str]  # tried again at the next intake
+    vertrouwd_niet: list[str]  # host key unknown or changed: a beheerder must look
+
+
+@dataclass(frozen=True)
+class _Fetched:
+    """One file whose bytes are in the archive."""
+
+    file: RemoteFile
+    sha256: str
+    archief: str
+
+
+@dataclass
+class _Visit:
+    """One partner in this round: its connection, what stood in `in/` at the first look, what was fetched."""
+
+    partner: Partner
+    connection: Connection | None = None
+    seen: dict[str, RemoteFile] = field(default_factory=dict)
+    fault: PartyUnreachable | HostKeyMismatch | None = None
+    fetched: list[_Fetched] = field(default_factory=list)
+    registered: dict[int, RemoteFile] = field(default_factory=dict)
+
+
+def pickup(exchange: Exchange, nu: Callable[[], datetime]) -> PickupResult:
+    """Fetch every stable file of every partner; a partner that cannot be reached costs only itself.
+
+    Where another worker is already picking up, nothing is done.
+    """
+    visits = [_Visit(exchange.config.partners[partner]) for partner in sorted(exchange.config.partners)]
+    with ExitStack() as stack:
+        lease = stack.enter_context(leases.held(exchange.register, "pickup", nu))
+        if lease is None:
+            return PickupResult(0, [], [])
+        pool = stack.enter_context(ThreadPoolExecutor(exchange.config.intake.threads))
+
+        def everywhere(work: Callable[[_Visit], None]) -> None:
+            list(pool.map(lambda visit: _guarded(visit, work), visits))
+
+        everywhere(lambda visit: _arrive(exchange, visit, stack, nu))
+        if any(visit.seen for visit in visits):
+            time.sleep(exchange.config.intake.stil_seconden)  # one wait for all parties
+        everywhere(lambda visit: _collect(exchange, visit))
+        for visit in visits:  # numbers are given in the order partner, name
+            _register(exchange, visit, lease, nu)
+        everywhere(lambda visit: _clear_all(exchange, visit, nu))
+    return PickupResult(
+        opgehaald=sum(len(visit.registered) for visit in visits),
+        onbereikbaar=[v.partner.id for v in visits if isinstance(v.fault, PartyUnreachable)],
+        vertrouwd_niet=[v.partner.id for v in visits if isinstance(v.fault, HostKeyMismatch)],
+    )
+
+
+def _guarded(visit: _Visit, work: Callable[[_Visit], None]) -> None:
+    if visit.fault:
+        return
+    try:
+        work(visit)
+    except (PartyUnreachable, HostKeyMismatch) as fault:
+        log.warning("%s: %s", visit.partner.id, fault)
+        visit.fault = fault
+
+
+def _arrive(exchange: Exchange, visit: _Visit, stack: ExitStack, nu: Callable[[], datetime]) -> None:
+    """Log in, finish what an earlier round left half done, and look for the first time."""
+    visit.connection = stack.enter_context(exchange.connect(visit.partner))
+    for row in _uncleared(exchange, visit.partner.id):
+        _clear(exchange, visit, row.nr, RemoteFile(row.bestand, row.grootte, row.mtime, True), nu)
+    visit.seen = _listing(visit)
+
+
+def _listing(visit: _Visit) -> dict[str, RemoteFile]:
+    assert visit.connection is not None
+    return {file.name: file for file in visit.connection.listing(IN) if _wanted(visit.partner, file)}
+
+
+def _wanted(partner: Partner, file: RemoteFile) -> bool:
+    if not file.regular or not file.deugt or file.name.lower().endswith(HALF):
+        return False
+    return re.fullmatch(name_pattern(partner), file.name) is not None
+
+
+def name_pattern(partner: Partner) -> str:
+    """The names this partner's files may have (a regular expression for the whole name)."""
+    return partner.naampatroon or rf"VS_SIG_{re.escape(partner.id)}_\d{{8}}_\d{{3}}\.csv\.(pgp|gpg|asc)"
+
+
+def _collect(exchange: Exchange, visit: _Visit) -> None:
+    """Fetch what did not change between the two looks."""
+    again = _listing(visit) if visit.seen else {}
+    for name in sorted(visit.seen.keys() & again.keys()):
+        if (visit.seen[name].size, visit.seen[name].mtime) == (again[name].size, again[name].mtime):
+            visit.fetched.append(_fetch(exchange, visit, again[name]))
+
+
+def _fetch(exchange: Exchange, visit: _Visit, file: RemoteFile) -> _Fetched:
+    assert visit.connection is not None
+    hashing = hashlib.sha256()
+    folder = f"ontvangen/{visit.partner.id}"
+    incoming = f"{folder}/.{uuid.uuid4().hex}"
+    with exchange.archive.put_atomic(incoming) as sink:
+        visit.connection.fetch(f"{IN}/{file.name}", _Hashed(sink, hashing))
+    archief = f"{folder}/{hashing.hexdigest()}"  # the same bytes of one partner always lie at the same place
+    exchange.archive.rename(incoming, archief)
+    return _Fetched(file, hashing.hexdigest(), archief)
+
+
+def _register(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callable[[], datetime]) -> None:
+    for fetched in visit.fetched:
+        moment = nu()
+        with exchange.register.begin() as db:
+            leases.renew(db, lease, moment)
+            nr = db.execute(
+                aanlevering.insert()
+                .values(
+                    partner=visit.partner.id,
+                    bestand=fetched.file.name,
+                    sha256=fetched.sha256,
+                    grootte=fetched.file.size,
+                    mtime=fetched.file.mtime,
+                    archief=fetched.archief,
+                    opgehaald_op=moment,
+                    staat=states.Aanlevering.OPGEHAALD,
+                )
+                .returning(aanlevering.c.nr)
+            ).scalar_one()
+            event = {"aanlevering": nr, "partner": visit.partner.id, "sha256": fetched.sha256}
+            ledger.append(db, moment, "OPGEHAALD", event)
+        visit.registered[nr] = fetched.file
+
+
+def _clear_all(exchange: Exchange, visit: _Visit, nu: Callable[[], datetime]) -> None:
+    for nr, file in visit.registered.items():
+        _clear(exchange, visit, nr, file, nu)
+
+
+def _clear(exchange: Exchange, visit: _Visit, nr: int, file: RemoteFile, nu: Callable[[], datetime]) -> None:
+    """Move the remote file out of `in/`, and look once more: what changed after hashing is a new aanlevering."""
+    connection = visit.connection
+    assert connection is not None
+    target = f"{nr}_{file.name}"  # never taken, and a later round knows which aanlevering it was
+    connection.ensure_folder(DONE)
+    if connection.stat(f"{IN}/{file.name}") is not None and connection.stat(f"{DONE}/{target}") is None:
+        connection.move(f"{IN}/{file.name}", f"{DONE}/{target}")
+    _record_cleared(exchange, nr, nu)
+    moved = connection.stat(f"{DONE}/{target}")
+    if moved is not None and (moved.size, moved.mtime) != (file.size, file.mtime):
+        connection.move(f"{DONE}/{target}", f"{IN}/{file.name}")
+
+
+def _uncleared(exchange: Exchange, partner: str) -> list[sa.Row[Any]]:
+    with exchange.register.connect() as db:
+        return list(
+            db.execute(
+                sa.select(aanlevering)
+                .where(aanlevering.c.partner == partner, aanlevering.c.verplaatst_op.is_(None))
+                .order_by(aanlevering.c.nr)
+            )
+        )
+
+
+def _record_cleared(exchange: Exchange, nr: int, nu: Callable[[], datetime]) -> None:
+    with exchange.register.begin() as db:
+        db.execute(aanlevering.update().where(aanlevering.c.nr == nr).values(verplaatst_op=nu()))
+
+
+class _Hashed:
+    """A sink that hashes what passes."""
+
+    def __init__(self, sink: BinaryIO, hashing: Any) -> None:
+        self._sink, self._hashing = sink, hashing
+
+    def write(self, data: bytes) -> int:
+        self._hashing.update(data)
+        return self._sink.write(data)

@@ -1,0 +1,128 @@
+"""publish: the one way out. Moves every zending GEBOUWD -> GEUPLOAD -> GEPUBLICEERD, effectively once.
+
+The temporary upload is verified and *recorded* before the rename that makes it visible. After a crash in GEUPLOAD
+what stands at the receiver decides: the temporary name -> rename; the final name -> record; both -> remove the
+temporary one; neither -> it was renamed and collected, so record it and never upload again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from exchange.context import Exchange
+from exchange.faults import HostKeyMismatch, PartyUnreachable, TargetExists
+from exchange.register import leases, ledger, outbox, states
+from exchange.register.tables import zending
+from exchange.sftp import Connection
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PublishResult:
+    """How many files became visible, and the parties (ids) whose files wait for the next try."""
+
+    gepubliceerd: int
+    uitgesteld: list[str]
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    ontvanger: str
+    gepubliceerd: int
+    uitgesteld: bool
+
+
+def publish(exchange: Exchange, nu: Callable[[], datetime]) -> PublishResult:
+    """Publish what waits: receivers side by side, per receiver oldest first, stopping at its first failure."""
+    with exchange.register.connect() as db:
+        receivers = sorted({row.ontvanger for row in outbox.waiting(db)})
+    with ThreadPoolExecutor(exchange.config.intake.threads) as pool:
+        outcomes = list(pool.map(lambda receiver: _to_party(exchange, receiver, nu), receivers))
+    return PublishResult(
+        gepubliceerd=sum(outcome.gepubliceerd for outcome in outcomes),
+        uitgesteld=[outcome.ontvanger for outcome in outcomes if outcome.uitgesteld],
+    )
+
+
+def collected(exchange: Exchange, nu: Callable[[], datetime]) -> int:
+    """Record published files that are no longer at the receiver as collected; returns how many."""
+    with exchange.register.connect() as db:
+        rows = list(db.execute(sa.select(zending).where(zending.c.staat == states.Zending.GEPUBLICEERD)))
+    count = 0
+    for receiver in sorted({row.ontvanger for row in rows}):
+        try:
+            with exchange.connect(exchange.config.partij(receiver)) as connection:
+                for row in (row for row in rows if row.ontvanger == receiver):
+                    if connection.stat(f"{row.map}/{row.naam}") is None:
+                        _record(exchange, row, states.Zending.OPGEHAALD, nu)
+                        count += 1
+        except (PartyUnreachable, HostKeyMismatch) as fault:
+            log.warning("%s: %s", receiver, fault)
+    return count
+
+
+def _to_party(exchange: Exchange, receiver: str, nu: Callable[[], datetime]) -> _Outcome:
+    done = 0
+    with leases.held(exchange.register, f"publish:{receiver}", nu) as lease:
+        if lease is None:  # somebody else is at it
+            return _Outcome(receiver, 0, False)
+        with exchange.register.connect() as db:
+            rows = outbox.waiting(db, receiver)
+        try:
+            with exchange.connect(exchange.config.partij(receiver)) as connection:
+                for folder in sorted({row.map for row in rows}):
+                    connection.ensure_folder(folder)
+                for row in rows:
+                    _publish_one(exchange, connection, row, lease, nu)
+                    done += 1
+        except (PartyUnreachable, HostKeyMismatch, TargetExists) as fault:
+            log.warning("%s: %s", receiver, fault)
+            return _Outcome(receiver, done, True)
+    return _Outcome(receiver, done, False)
+
+
+def _publish_one(
+    exchange: Exchange, connection: Connection, row: sa.Row[Any], lease: leases.Lease, nu: Callable[[], datetime]
+) -> None:
+    temporary, final = f"{row.map}/.{row.naam}.{row.id}.tmp", f"{row.map}/{row.naam}"
+    if row.staat == states.Zending.GEBOUWD:
+        with exchange.archive.open(row.archief) as ciphertext:
+            connection.put(ciphertext, temporary, row.grootte)
+        _record(exchange, row, states.Zending.GEUPLOAD, nu, lease)
+        connection.rename(temporary, final)
+    else:
+        _finish_upload(connection, temporary, final)
+    _record(exchange, row, states.Zending.GEPUBLICEERD, nu, lease)
+
+
+def _finish_upload(connection: Connection, temporary: str, final: str) -> None:
+    """What an interrupted run left: see the module's docstring."""
+    left, visible = connection.stat(temporary), connection.stat(final)
+    if left and visible:
+        connection.remove(temporary)
+    elif left:
+        connection.rename(temporary, final)
+
+
+def _record(
+    exchange: Exchange,
+    row: sa.Row[Any],
+    target: states.Zending,
+    nu: Callable[[], datetime],
+    lease: leases.Lease | None = None,
+) -> None:
+    moment = nu()
+    with exchange.register.begin() as db:
+        if lease:
+            leases.renew(db, lease, moment)
+        outbox.move(db, row.id, target, moment)
+        if target is not states.Zending.GEUPLOAD:
+            ledger.append(db, moment, f"ZENDING_{target}", {"zending": row.id, "sha256": row.sha256})

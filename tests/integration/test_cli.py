@@ -1,0 +1,293 @@
+"""The command line: what it answers, in words and as JSON, and the exit code that goes with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from exchange import register
+from exchange.cli import app
+from exchange.cli.door import refuse
+from exchange.faults import (
+    BalanceFault,
+    ConfigurationFault,
+    Fault,
+    HostKeyMismatch,
+    LeaseLost,
+    LedgerBroken,
+    PartyUnreachable,
+    PgpFault,
+    ReferenceFault,
+    StateConflict,
+    StoreFault,
+    TargetExists,
+)
+from exchange.register import ledger, tables
+from exchange.sandbox.create import create
+
+RUNNER = CliRunner()
+PC6HNR = """PC6;Huisnummer;Buurt2025;Wijk2025;Gemeente2025
+1011AB;1;3630000;363000;363
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sandbox") / "box"
+    create(folder, partners=1, uitvoerders=1, signalen=10, seed=7)
+    return folder
+
+
+@pytest.fixture
+def config(made: Path, tmp_path: Path) -> Path:
+    """The sandbox's configuration with a register of its own, not yet made."""
+    shutil.copytree(made / "config", tmp_path / "config")
+    return tmp_path / "config"
+
+
+@pytest.fixture(autouse=True)
+def own_register(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NACHTPOST_CONFIG", raising=False)
+    monkeypatch.setenv("NACHTPOST_OPSLAG__REGISTER", f"sqlite:///{tmp_path}/register.sqlite")
+    monkeypatch.setenv("NACHTPOST_OPSLAG__REFERENTIE", str(tmp_path / "referentie"))
+
+
+def run(*arguments: str | Path, code: int = 0) -> str:
+    result = RUNNER.invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result.output
+
+
+def run_json(*arguments: str | Path, code: int = 0) -> Any:
+    return json.loads(run(*arguments, "--json", code=code))
+
+
+def test_help_is_fast_because_nothing_heavy_is_imported() -> None:
+    heavy = "{'pandas', 'pyarrow', 'paramiko', 'sqlalchemy', 'pydantic'}"
+    program = f"import sys, exchange.cli; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_command_takes_json() -> None:
+    def leaves(command: Any, path: str) -> list[tuple[str, Any]]:
+        inside = getattr(command, "commands", None)
+        if inside is None:
+            return [(path, command)]
+        return [leaf for name, one in inside.items() for leaf in leaves(one, f"{path} {name}")]
+
+    commands = leaves(get_command(app), "nachtpost")
+
+    assert len(commands) >= 11
+    for path, command in commands:
+        assert any("--json" in parameter.opts for parameter in command.params), path
+
+
+def test_a_configuration_that_holds_is_well(config: Path) -> None:
+    assert "De configuratie klopt" in run("config", "check", "--config", config)
+    data = run_json("config", "check", "--config", config)
+    assert (data["klopt"], data["partners"], data["problemen"]) == (True, 1, [])
+
+
+def test_options_may_stand_before_the_command_or_in_the_environment(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert json.loads(run("--config", config, "--json", "config", "check"))["klopt"]
+    monkeypatch.setenv("NACHTPOST_CONFIG", str(config))
+    assert run_json("config", "check")["klopt"]
+
+
+def test_problems_are_listed_with_file_place_and_mend(config: Path) -> None:
+    (config / "nachtpost.toml").write_text("[exchange]\nnaam = 3\n")
+
+    data = run_json("config", "check", "--config", config, code=2)
+
+    assert data["klopt"] is False
+    assert {"file", "place", "problem", "mend"} == set(data["problemen"][0])
+    assert "exchange.naam" in {problem["place"] for problem in data["problemen"]}
+    assert "Dit klopt niet" in run("config", "check", "--config", config, code=2)
+
+
+@pytest.mark.parametrize("command", [("config", "check"), ("status",), ("intake",), ("register", "upgrade")])
+def test_a_command_without_a_configuration_is_wrong_use(command: tuple[str, ...]) -> None:
+    assert "NACHTPOST_CONFIG" in run(*command, code=2)
+
+
+def test_an_unknown_option_is_wrong_use() -> None:
+    run("status", "--onzin", code=2)
+
+
+def test_a_register_without_tables_says_what_to_do(config: Path) -> None:
+    data = run_json("status", "--config", config, code=2)
+
+    assert data["problemen"][0]["mend"] == "Voer eerst uit: nachtpost register upgrade"
+
+
+def test_a_register_that_does_not_answer_may_be_tried_again(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NACHTPOST_OPSLAG__REGISTER", "postgresql+psycopg://u:geheim@127.0.0.1:1/none")
+
+    output = run("status", "--config", config, "--json", code=3)
+
+    assert json.loads(output)["fout"] == "RegisterUnreachable"
+    assert "geheim" not in output
+
+
+def test_a_new_register_is_empty_and_balances(config: Path) -> None:
+    run("register", "upgrade", "--config", config)
+    assert run_json("register", "upgrade", "--config", config) == {"bijgewerkt": True}
+
+    data = run_json("status", "--config", config)
+    assert data["aanleveringen"] == data["batches"] == []
+    assert data["balans"]["klopt"] is True
+    assert "Aanleveringen: nog geen." in run("status", "--config", config)
+    assert run_json("ledger", "verify", "--config", config) == {"klopt": True, "regels": 0}
+
+
+def test_an_entry_changed_in_the_ledger_is_noticed(config: Path, tmp_path: Path) -> None:
+    run("register", "upgrade", "--config", config)
+    engine = register.engine(f"sqlite:///{tmp_path}/register.sqlite")
+    with engine.begin() as db:
+        for _ in range(3):
+            ledger.append(db, datetime.now(UTC), "OPGEHAALD", {"aanlevering": 1})
+    assert run_json("ledger", "verify", "--config", config) == {"klopt": True, "regels": 3}
+
+    with engine.begin() as db:
+        db.execute(sa.text("UPDATE logboek SET gegevens = '{}' WHERE nr = 2"))
+    assert run_json("ledger", "verify", "--config", config, code=1)["feiten"] == {"nr": "2"}
+
+
+def accept_one_signal(url: str) -> None:
+    """Line 2 of aanlevering 1 of partner woonzo, signaal_id K-1, for Amsterdam."""
+    nu = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+    file = {"bestand": "een.csv.pgp", "sha256": "0" * 64, "grootte": 1, "mtime": 1, "archief": "x", "opgehaald_op": nu}
+    row = {"signaal_id": "K-1", "signaal_hash": 1, "inhoud_hash": 1, "sleutel_id": 1, "soort": "VROEG"}
+    where = {"gemeentecode": "0363", "sector": "Huur"}
+    engine = register.engine(url)
+    with engine.begin() as db:
+        db.execute(tables.aanlevering.insert().values(nr=1, partner="woonzo", staat="GECONTROLEERD", **file))
+        db.execute(tables.signaal.insert().values(nr=1 << 24 | 2, ontvangen_op=nu.date(), **row, **where))
+        db.execute(tables.partij.insert().values(aanlevering_nr=1, aantal=1, **where))
+    engine.dispose()
+
+
+def test_a_ref_nobody_gave_is_not_found(config: Path) -> None:
+    run("register", "upgrade", "--config", config)
+
+    assert run_json("find", "S00000G0002P", "--config", config, code=1) == {"gevonden": False}
+    assert run_json("find", "K-1", "--partner", "woonzo", "--config", config, code=1) == {"gevonden": False}
+
+
+@pytest.mark.parametrize("ref", ["onzin", "123456789", "S00000G0002Q", ""])
+def test_a_ref_with_a_typing_mistake_is_wrong_use(config: Path, ref: str) -> None:
+    run("register", "upgrade", "--config", config)
+
+    assert "signaal_ref" in run("find", ref, "--config", config, code=2)
+
+
+def test_a_signal_is_found_by_its_ref_and_by_its_partners_id(config: Path, tmp_path: Path) -> None:
+    run("register", "upgrade", "--config", config)
+    accept_one_signal(f"sqlite:///{tmp_path}/register.sqlite")
+
+    by_ref = run_json("find", "s0000-0g00-02p", "--config", config)
+    by_id = run_json("find", "K-1", "--partner", "woonzo", "--config", config)
+
+    assert by_ref["signaal_id"] == by_id["signaal_id"] == "K-1"
+    assert (by_id["signaal_ref"], by_id["regelnr"], by_id["bestand"]) == ("S00000G0002P", 2, "een.csv.pgp")
+    run("find", "K-1", "--partner", "andere", "--config", config, code=1)
+
+
+def test_intake_of_unreachable_partners_names_them_and_is_late(config: Path) -> None:
+    run("register", "upgrade", "--config", config)  # nobody serves the sandbox here
+
+    data = run_json("intake", "--config", config, code=1)
+
+    assert data["onbereikbaar"] == [path.stem for path in (config / "partners").glob("*.toml")]
+    assert (data["opgehaald"], data["aanleveringen"]) == (0, 0)
+
+
+def test_a_night_without_signals_is_well(config: Path) -> None:
+    run("register", "upgrade", "--config", config)
+
+    data = run_json("uitlevering", "--nacht", "2026-03-29", "--config", config, code=1)
+
+    assert (data["nacht"], data["batches"], data["klopt"]) == ("2026-03-29", 0, True)
+    assert data["uitgesteld"]  # its manifest waits: nobody serves the sandbox here
+
+
+def test_a_reference_is_imported(config: Path, tmp_path: Path) -> None:
+    source = tmp_path / "pc6hnr20250801_gwb.csv"
+    source.write_text(PC6HNR)
+
+    assert run_json("reference", "import", source, "--config", config)["rijen"] == 1
+    assert "Overgenomen: 1 adressen van 2025" in run("reference", "import", source, "--config", config)
+
+
+def test_a_reference_that_is_none_is_wrong_use(config: Path, tmp_path: Path) -> None:
+    source = tmp_path / "pc6hnr20250801_gwb.csv"
+    source.write_text("a;b\n1;2\n")
+
+    assert run_json("reference", "import", source, "--config", config, code=2)["fout"] == "ReferenceFault"
+    run("reference", "import", tmp_path / "weg.csv", "--config", config, code=2)
+
+
+def test_a_sandbox_is_made_and_dropped(tmp_path: Path) -> None:
+    folder = tmp_path / "box"
+
+    data = run_json("sandbox", "create", folder, "--partners", "1", "--uitvoerders", "1", "--signalen", "5")
+    assert Path(data["config"]) == folder / "config"
+    assert run_json("config", "check", "--config", folder / "config")["klopt"]
+
+    run("sandbox", "drop", folder)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (ConfigurationFault([]), 2),
+        (ReferenceFault("f", "r"), 2),
+        (PartyUnreachable("zuid", "timeout"), 3),
+        (StoreFault("n", "r"), 3),
+        (PgpFault("encrypt", "s"), 3),
+        (LeaseLost("pickup"), 3),
+        (StateConflict("zending", 1, "GEUPLOAD"), 3),
+        (HostKeyMismatch("zuid"), 1),
+        (TargetExists("uit/0363/x"), 1),
+        (BalanceFault({"regels": 1}), 1),
+        (LedgerBroken(4), 1),
+    ],
+)
+def test_every_fault_has_a_sentence_and_a_code(fault: Fault, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert refuse(fault) == code
+
+    said = "".join(capsys.readouterr())
+    assert said.strip()
+    assert type(fault).__name__ not in said
+
+
+def test_the_program_itself_ends_with_the_code(config: Path) -> None:
+    program = Path(sys.executable).with_name("nachtpost")
+    environment = {**os.environ, "NACHTPOST_CONFIG": str(config)}
+
+    well = subprocess.run([program, "config", "check"], env=environment, capture_output=True, text=True, check=False)
+    (config / "overeenkomsten.csv").unlink()
+    wrong = subprocess.run([program, "config", "check"], env=environment, capture_output=True, text=True, check=False)
+
+    assert (well.returncode, wrong.returncode) == (0, 2)
+    assert "overeenkomsten.csv" in wrong.stdout
+    assert "Traceback" not in wrong.stdout + wrong.stderr

@@ -1,0 +1,185 @@
+"""The register, the same on SQLite and on PostgreSQL."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from exchange import register
+from exchange.faults import LeaseLost, LedgerBroken, StateConflict
+from exchange.register import aanleveringen, balance, leases, ledger, outbox, signalen, states
+from exchange.register.tables import aanlevering, logboek, metadata, partij, signaal, zending
+
+NU = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def engine(register_url: str) -> Iterator[sa.Engine]:
+    register.upgrade(register_url)
+    made = register.engine(register_url)
+    yield made
+    made.dispose()
+
+
+def receive(db: sa.Connection, bestand: str = "a.csv.pgp", sha256: str = "ab", partner: str = "woonstad") -> int:
+    values = {"partner": partner, "bestand": bestand, "sha256": sha256, "grootte": 1, "mtime": 1, "archief": "x"}
+    return db.execute(
+        aanlevering.insert().values(opgehaald_op=NU, staat=states.Aanlevering.OPGEHAALD, **values)
+    ).inserted_primary_key[0]
+
+
+def rows(nr: int, *lines: int, gemeentecode: str = "0363", first_hash: int = 0) -> pa.Table:
+    count = len(lines)
+    return pa.table(
+        {
+            "nr": pa.array([nr << 24 | line for line in lines], pa.int64()),
+            "signaal_id": [f"k,{line}" for line in lines],
+            "signaal_hash": pa.array([first_hash + line for line in lines], pa.int64()),
+            "inhoud_hash": pa.array([-line for line in lines], pa.int64()),
+            "adres_hash": pa.array([None] * count, pa.int64()),
+            "sleutel_id": pa.array([1] * count, pa.int16()),
+            "gemeentecode": [gemeentecode] * count,
+            "soort": ["VROEG"] * count,
+            "sector": ["Huur"] * count,
+            "bedrag_cent": pa.array([12_345] * count, pa.int64()),
+            "peildatum": pa.array([date(2026, 11, 1)] * count, pa.date32()),
+            "ontvangen_op": pa.array([date(2026, 11, 23)] * count, pa.date32()),
+        }
+    )
+
+
+def check(db: sa.Connection, nr: int, block: pa.Table, withdrawals=(), afgekeurd: int = 0) -> None:
+    verdict = aanleveringen.Verdict(
+        states.Aanlevering.GECONTROLEERD,
+        poging=1,
+        regels=block.num_rows + afgekeurd,
+        aanvaard=block.num_rows,
+        afgekeurd=afgekeurd,
+        partijen={("0363", "Huur"): block.num_rows},
+    )
+    aanleveringen.close(db, aanleveringen.received(db, nr), verdict, NU, accepted=[block], withdrawals=withdrawals)
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_code(engine):
+    with engine.connect() as db:
+        assert compare_metadata(MigrationContext.configure(db), metadata) == []
+
+
+def test_upgrading_twice_changes_nothing(engine, register_url):
+    register.upgrade(register_url)
+    with engine.connect() as db:
+        assert db.scalar(sa.select(sa.func.count()).select_from(signaal)) == 0
+
+
+def test_a_moment_without_a_time_zone_is_refused(engine):
+    with engine.begin() as db, pytest.raises(sa.exc.StatementError):
+        db.execute(logboek.insert().values(nr=1, tijdstip=datetime(2026, 1, 1), gebeurtenis="", gegevens="", kop=""))  # noqa: DTZ001
+
+
+def test_signal_rows_come_back_by_hash_with_dates_and_amounts_as_written(engine):
+    with engine.begin() as db:
+        signalen.insert(db, signaal, rows(receive(db), 2, 3, 4))
+        found = signalen.known(db, [3, 4, 99])
+        assert sorted(row.signaal_hash for row in found) == [3, 4]
+        row = db.execute(sa.select(signaal).where(signaal.c.signaal_hash == 2)).one()
+    assert (row.signaal_id, row.peildatum, row.bedrag_cent, row.adres_hash) == ("k,2", date(2026, 11, 1), 12_345, None)
+
+
+def test_the_same_bytes_are_known_only_after_they_reached_a_controle(engine):
+    with engine.begin() as db:
+        first, second = receive(db), receive(db, "b.csv.pgp")
+        assert aanleveringen.received(db, second).eerder_op is None
+        check(db, first, rows(first, 2))
+        assert aanleveringen.received(db, second).eerder_op == NU
+        assert aanleveringen.received(db, receive(db, partner="vitens")).eerder_op is None
+
+
+def test_a_file_is_closed_once(engine):
+    with engine.begin() as db:
+        nr = receive(db)
+        check(db, nr, rows(nr, 2))
+    with engine.begin() as db, pytest.raises(StateConflict):
+        check(db, nr, rows(nr, 3))
+
+
+def test_a_withdrawal_before_the_freeze_takes_both_rows_out_and_the_balance_holds(engine):
+    with engine.begin() as db:
+        nr = receive(db)
+        check(db, nr, rows(nr, 2, 3, 4), withdrawals=[(nr << 24 | 4, nr << 24 | 2)], afgekeurd=2)
+        proof = balance.prove(db)
+    assert proof.klopt
+    assert proof.totals["ingetrokken"] == 2
+    assert proof.totals["wachtend"] == 1
+    assert proof.totals["afgekeurd"] == 2
+
+
+def test_a_signal_is_withdrawn_once(engine):
+    with engine.begin() as db:
+        nr = receive(db)
+        twice = [(nr << 24 | 3, nr << 24 | 2), (nr << 24 | 4, nr << 24 | 2)]
+        check(db, nr, rows(nr, 2, 3, 4), withdrawals=twice)
+        assert balance.prove(db).totals["ingetrokken"] == 2
+
+
+def test_a_missing_row_shows_in_the_balance(engine):
+    with engine.begin() as db:
+        nr = receive(db)
+        check(db, nr, rows(nr, 2, 3))
+        db.execute(partij.update().values(aantal=1))
+        assert not balance.prove(db).klopt
+
+
+def test_a_lease_is_held_by_one_and_passes_on_when_it_ends(engine):
+    with leases.held(engine, "check:x", lambda: NU) as first:
+        assert first is not None
+        with leases.held(engine, "check:x", lambda: NU) as second:
+            assert second is None
+    with leases.held(engine, "check:x", lambda: NU) as third:
+        assert third is not None
+        assert third.nummer > first.nummer
+
+
+def test_who_comes_back_after_its_lease_ran_out_cannot_record_anything(engine):
+    late = NU + leases.DURATION + timedelta(seconds=1)
+    with leases.held(engine, "check:x", lambda: NU) as first, leases.held(engine, "check:x", lambda: late) as second:
+        assert first is not None
+        assert second is not None
+        with engine.begin() as db, pytest.raises(LeaseLost):
+            leases.renew(db, first, late)
+
+
+def test_the_ledger_chains_and_a_changed_entry_is_found(engine):
+    with engine.begin() as db:
+        heads = [ledger.append(db, NU, "OPGEHAALD", {"aanlevering": nr}) for nr in (1, 2, 3)]
+        assert ledger.head(db) == heads[-1]
+    assert ledger.verify(engine) == 3
+    with engine.begin() as db:
+        db.execute(logboek.update().where(logboek.c.nr == 2).values(gegevens='{"aanlevering":9}'))
+    with pytest.raises(LedgerBroken) as broken:
+        ledger.verify(engine)
+    assert broken.value.nr == 2
+
+
+def test_a_zending_moves_only_along_its_states(engine):
+    with engine.begin() as db:
+        made = outbox.add(db, NU, outbox.Built("gemeente-x", "BATCH", "uit/0363", "b.csv.pgp", "v/b", "ab", 3))
+        with pytest.raises(StateConflict):
+            outbox.move(db, made, states.Zending.GEPUBLICEERD, NU)
+        outbox.move(db, made, states.Zending.GEUPLOAD, NU)
+        outbox.move(db, made, states.Zending.GEPUBLICEERD, NU)
+        assert db.scalar(sa.select(zending.c.gepubliceerd_op)) == NU
+        assert outbox.waiting(db) == []
+
+
+def test_numbers_of_terugmeldingen_rise_by_party_without_gaps(engine):
+    with engine.begin() as db:
+        assert outbox.next_number(db, "woonstad", "terugmelding") == 1
+        outbox.take_numbers(db, "woonstad", "terugmelding", 1, 2)
+        assert outbox.next_number(db, "woonstad", "terugmelding") == 3
+        assert outbox.next_number(db, "vitens", "terugmelding") == 1
+        with pytest.raises(StateConflict):
+            outbox.take_numbers(db, "woonstad", "terugmelding", 2, 1)

@@ -1,0 +1,283 @@
+"""The answers to a partner: TM1 lines of every kind, and the correction file.
+
+A line that is about a row names a destination only where that row was accepted. `melding_nr`, matching and what other
+partners reported never stand here: nothing of partner A reaches partner B (convenant, Digitaal Meldpunt).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas import gemeenten, retourcodes, waarden
+from schemas.signaal import KOLOMMEN, RETOURKOLOMMEN
+from schemas.terugmelding import COLUMNS, COUNTS, LAYOUT, SLOTZIN
+from transforms import dates
+from transforms.csvbytes import constant, to_csv
+from transforms.identity import signaal_ref
+from transforms.verdict import Judged
+
+Numbers = npt.NDArray[np.int64]
+
+_STATEN = pa.array(["AFGEKEURD", "DUBBEL", "AANVAARD"])
+_STATE_OF_LEVEL = {"E": "AFGEKEURD", "W": "DUBBEL", "H": "AANGEHOUDEN"}
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What every line of an answer starts with: its number, moment (aware), and the file that it answers.
+
+    `head` is the head of the ledger (hex).
+    """
+
+    terugmelding_nr: int
+    tijdstip: datetime
+    partner: str
+    bestand: str
+    sha256: str
+    head: str
+    proef: bool = False
+
+
+def ontvangst(to: Answered, code: str | None = None, slots: Mapping[str, str] | None = None) -> pa.Table:
+    """One BESTAND line: the file came in; with `code` also what became of it as a whole."""
+    if code is None:
+        return _lines(to, "ONTVANGST", "BESTAND", 1, {"reden_nr": "0"})
+    values = {
+        "staat": _STATE_OF_LEVEL[code[0]],
+        "reden_nr": "1",
+        "code": code,
+        "ernst": code[0],
+        "tekst": retourcodes.sentence(code, slots or {}),
+    }
+    return _lines(to, "ONTVANGST", "BESTAND", 1, values | dict.fromkeys(COUNTS, "0"))
+
+
+def header() -> pa.Table:
+    """TM1 without lines, for a file whose lines follow block by block."""
+    return pa.table({name: pa.array([], pa.string()) for name in COLUMNS})
+
+
+def controle_header() -> bytes:
+    """Line 1 of a CONTROLE."""
+    return to_csv(header())
+
+
+def controle_lines(
+    to: Answered, judged: Judged, broken: pa.Table, *, nacht: date, uitvoerders: Mapping[str, str]
+) -> pa.Table:
+    """The REGEL lines of one block, in the order of the file: one per reason, and one for a row without any.
+
+    broken: REASONS of lines that could not be read as rows. nacht: when accepted rows are expected to go.
+    uitvoerders: name of the receiver per `<gemeentecode>|<sector>`.
+    """
+    reasons = pa.concat_tables([judged.redenen, broken]).combine_chunks()
+    row, reason, regelnr, number = _pair(_ints(judged.rows["regelnr"]), _ints(reasons["regelnr"]))
+    known = row >= 0
+    state = np.zeros(len(row), np.int8)
+    state[known] = np.where(judged.repeats.fresh, 2, judged.repeats.dubbel.astype(np.int8))[row[known]]
+    rows = pa.array(row, mask=~known)
+    goes = pa.array(row, mask=state != 2)
+    codes = _take(judged.rows["gemeentecode"], goes)
+    places = pc.binary_join_element_wise(codes, _take(judged.rows["sector"], goes).fill_null(""), "|")
+    return _lines(
+        to,
+        "CONTROLE",
+        "REGEL",
+        len(row),
+        {
+            "regelnr": pa.array(regelnr).cast(pa.string()),
+            "signaal_id": _shown_ids(judged, reasons).take(rows),
+            "staat": _STATEN.take(pa.array(state)),
+            "reden_nr": pa.array(number).cast(pa.string()),
+            **_worded(reasons.take(pa.array(reason, mask=reason < 0))),
+            "gemeentecode": codes,
+            "gemeente": gemeenten.names(codes),
+            "uitvoerder": _looked_up(places, uitvoerders),
+            "nacht": pc.if_else(goes.is_valid(), str(nacht), ""),
+        },
+    )
+
+
+def controle_bestand(to: Answered, counts: Mapping[str, int], *, nacht: date, sluitingstijd: time) -> pa.Table:
+    """The BESTAND line that closes a CONTROLE: the counts, and how to have refused rows go along after all.
+
+    counts: regels, aanvaard, afgekeurd, dubbel and any other of COUNTS; accepted rows that are nowhere else wait.
+    """
+    whole = dict.fromkeys(COUNTS, 0) | dict(counts)
+    if "wachtend" not in counts:
+        gone = ("ingetrokken", "aangehouden", "niet_doorgezet", "doorgezet")
+        whole["wachtend"] = whole["aanvaard"] - sum(whole[name] for name in gone)
+    values = {name: str(whole[name]) for name in COUNTS}
+    values |= {"staat": "AANVAARD", "reden_nr": "0", "nacht": str(nacht) if whole["aanvaard"] else ""}
+    if whole["afgekeurd"]:
+        local = to.tijdstip.astimezone(dates.AMSTERDAM)
+        late = local.time() >= sluitingstijd
+        values["tekst"] = SLOTZIN.format(
+            sluitingstijd=f"{sluitingstijd:%H:%M}", datum=local.date() + timedelta(days=1 if late else 0)
+        )
+    return _lines(to, "CONTROLE", "BESTAND", 1, values)
+
+
+def doorgezet_lines(to: Answered, rows: pa.Table) -> pa.Table:
+    """REGEL lines of the signals of one file that stand at their uitvoerder, in the order of `rows`.
+
+    rows: nr, regelnr (int64), signaal_id, bestemming (gemeentecode of the batch), uitvoerder (its name), nacht (date32)
+    and doorgezet_op (timestamp UTC).
+    """
+    codes = _text(rows["bestemming"])
+    return _lines(
+        to,
+        "DOORGEZET",
+        "REGEL",
+        rows.num_rows,
+        {
+            "regelnr": _text(rows["regelnr"]),
+            "signaal_id": _text(rows["signaal_id"]),
+            "signaal_ref": signaal_ref(rows["nr"]),
+            "staat": "DOORGEZET",
+            "reden_nr": "0",
+            "gemeentecode": codes,
+            "gemeente": gemeenten.names(codes),
+            "uitvoerder": _text(rows["uitvoerder"]),
+            "nacht": _text(rows["nacht"]),
+            "doorgezet_op": dates.instant_texts(rows["doorgezet_op"]),
+        },
+    )
+
+
+def doorgezet_bestand(to: Answered, doorgezet: int) -> pa.Table:
+    """The BESTAND line that closes a DOORGEZET: how many rows stand in it."""
+    values = {"staat": "DOORGEZET", "reden_nr": "0", "doorgezet": str(doorgezet)}
+    return _lines(to, "DOORGEZET", "BESTAND", 1, values)
+
+
+def correction_rows(text: pa.Table, redenen: pa.Table) -> pa.Table:
+    """Refused rows in the partner's own columns, with retour_regel, retour_codes and retour_tekst; may have no rows.
+
+    text: the refused rows as they came in, all strings, with regelnr (int64). redenen: REASONS of their block.
+    Left out: rows refused on a condition for reporting or for a burgerservicenummer, and rows with what looks like one
+    in a column that is not ours to check.
+    """
+    barred = pa.array([code for code, one in retourcodes.RETOURCODES.items() if not one.terug])
+    unsafe = redenen.filter(pc.is_in(redenen["code"], value_set=barred))["regelnr"].unique()
+    keep = ~np.asarray(pc.is_in(text["regelnr"], value_set=unsafe))
+    own = [name for name in text.column_names if name != "regelnr" and name not in RETOURKOLOMMEN]
+    for name in own:
+        if name not in KOLOMMEN:
+            keep &= ~waarden.holds_bsn(_text(text[name]))
+    rows = text.filter(pa.array(keep))
+    said = _joined(redenen.filter(pc.is_in(redenen["regelnr"], value_set=rows["regelnr"].combine_chunks())))
+    at = pc.index_in(rows["regelnr"], value_set=said["regelnr"].combine_chunks())
+    answers = (rows["regelnr"].cast(pa.string()), said["codes"].take(at), said["tekst"].take(at))
+    return pa.table([*(rows[name] for name in own), *answers], names=[*own, *RETOURKOLOMMEN])
+
+
+def _lines(to: Answered, soort: str, niveau: str, rows: int, values: Mapping[str, str | pa.Array]) -> pa.Table:
+    """TM1 with `values`; what is not given is the same for all rows, or empty."""
+    whole: dict[str, str | pa.Array] = {
+        "layout": LAYOUT,
+        "terugmelding_nr": str(to.terugmelding_nr),
+        "soort": soort,
+        "niveau": niveau,
+        "tijdstip": dates.instant_text(to.tijdstip),
+        "proef": "J" if to.proef else "N",
+        "partner": to.partner,
+        "bestand": to.bestand,
+        "bestand_sha256": to.sha256,
+        "logboek_kop": to.head,
+        **values,
+    }
+    columns = (whole.get(name, "") for name in COLUMNS)
+    return pa.table(
+        [constant(value, rows) if isinstance(value, str) else value.fill_null("") for value in columns],
+        names=list(COLUMNS),
+    )
+
+
+def _pair(rows: Numbers, reasons: Numbers) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """Per line to write, in the order of the file: (place of the row, place of the reason, regelnr, reden_nr).
+
+    -1 for a line that is no row, and for a row without a reason. Both are given by their regelnr.
+    """
+    silent = np.flatnonzero(~np.isin(rows, reasons))
+    regelnr = np.concatenate((rows[silent], reasons))
+    reason = np.concatenate((np.full(len(silent), -1), np.arange(len(reasons))))
+    order = np.argsort(regelnr, kind="stable")
+    regelnr, reason = regelnr[order], reason[order]
+    first = np.flatnonzero(np.diff(regelnr, prepend=-1))
+    number = np.arange(len(regelnr)) - np.repeat(first, np.diff(np.append(first, len(regelnr)))) + (reason >= 0)
+    by_line = np.argsort(rows, kind="stable")
+    place = np.searchsorted(rows[by_line], regelnr).clip(max=max(0, len(rows) - 1))
+    row = by_line[place] if len(rows) else np.zeros(len(regelnr), np.int64)
+    here = rows[row] == regelnr if len(rows) else np.zeros(len(regelnr), bool)
+    return np.where(here, row, -1), reason, regelnr, number
+
+
+def _shown_ids(judged: Judged, reasons: pa.Table) -> pa.StringArray:
+    """The signaal_id of each row; empty where it has not the form of one or may be a burgerservicenummer."""
+    ids = _chunk(judged.rows["signaal_id"])
+    refused = pa.array(judged.geweigerd)
+    own = reasons.filter(pc.and_(pc.starts_with(reasons["code"], "E-PRV"), pc.equal(reasons["veld"], "signaal_id")))
+    private = pc.is_in(judged.rows["regelnr"].filter(refused), value_set=own["regelnr"].combine_chunks())
+    shown = pc.and_(waarden.matches(ids.filter(refused), waarden.SIGNAAL_ID).fill_null(False), pc.invert(private))
+    return pc.replace_with_mask(ids, refused, pc.if_else(_chunk(shown), ids.filter(refused), ""))
+
+
+def _worded(reasons: pa.Table) -> dict[str, pa.Array]:
+    """code, ernst, veld and tekst of REASONS, null where there is none."""
+    given = _chunk(reasons["code"].is_valid())
+    texts = pa.nulls(reasons.num_rows, pa.string())
+    if pc.any(given).as_py():
+        only = reasons.filter(given)
+        worded = retourcodes.sentences(only["code"], only["detail"], only["veld"])
+        texts = pc.replace_with_mask(texts, given, worded)
+    code = _chunk(reasons["code"])
+    return {"code": code, "ernst": pc.utf8_slice_codeunits(code, 0, 1), "veld": _chunk(reasons["veld"]), "tekst": texts}
+
+
+def _joined(reasons: pa.Table) -> pa.Table:
+    """Each refused line once: regelnr, its distinct codes and all its sentences, in one text each."""
+    worded = reasons.append_column(
+        "tekst", retourcodes.sentences(reasons["code"], reasons["detail"], reasons["veld"])
+    ).sort_by([("regelnr", "ascending"), ("code", "ascending")])
+    codes = worded.group_by(["regelnr", "code"], use_threads=False).aggregate([])
+    listed = codes.group_by("regelnr", use_threads=False).aggregate([("code", "list")])
+    texts = worded.group_by("regelnr", use_threads=False).aggregate([("tekst", "list")])
+    return pa.table(
+        {
+            "regelnr": listed["regelnr"],
+            "codes": pc.binary_join(listed["code_list"], " "),
+            "tekst": pc.binary_join(texts["tekst_list"], " "),
+        }
+    )
+
+
+def _looked_up(keys: pa.StringArray, names: Mapping[str, str]) -> pa.StringArray:
+    """The name of each key, null where there is none."""
+    values = pa.array(list(names.values()), pa.string())
+    return values.take(pc.index_in(keys, value_set=pa.array(list(names), pa.string())))
+
+
+def _take(column: pa.ChunkedArray, places: pa.Array) -> pa.Array:
+    return _text(column).take(places)
+
+
+def _ints(column: pa.ChunkedArray) -> Numbers:
+    numbers: Numbers = np.asarray(column).astype(np.int64)
+    return numbers
+
+
+def _text(column: pa.Array | pa.ChunkedArray) -> pa.StringArray:
+    array = _chunk(column)
+    return array if array.type == pa.string() else array.cast(pa.string())
+
+
+def _chunk(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

@@ -1,0 +1,137 @@
+"""From lines to text columns, and from the header to reasons to refuse the file.
+
+Everything is read as text: type inference loses "NA", "null" and leading zeros.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pcsv
+
+from schemas.retourcodes import BestandsReden
+from schemas.signaal import BEDRAGKOLOMMEN, KOLOMMEN, KOPPEN_VERPLICHT, RETOURKOLOMMEN, VOORWAARDEN
+from transforms.lines import Block, FileRejected, Scan
+
+_BSN_NAME = re.compile(r"(?:^|[^a-z])bsn(?:[^a-z]|$)|^bsn|bsn$|burgerservice|sofi", re.IGNORECASE)
+#: Bytes parsed at a time, several times MAX_LINE; larger pieces fall out of the processor's cache.
+_PIECE = 1 << 20
+_COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z_]{0,39}[0-9]{0,2}")
+
+
+class ParserMismatch(RuntimeError):
+    """The CSV parser made another number of rows than there are lines: a fault of ours. Holds counts only."""
+
+    def __init__(self, lines: int, rows: int) -> None:
+        super().__init__(f"{lines} lines, {rows} rows")
+        self.lines, self.rows = lines, rows
+
+
+def check_header(
+    columns: Sequence[str],
+    *,
+    separator: str = ";",
+    onbekende_kolommen: str = "weigeren",
+    verklaard: Collection[str] = (),
+) -> list[BestandsReden]:
+    """Everything that is wrong with the header; [] if the file can be read.
+
+    columns: names from `read_header`. onbekende_kolommen: "weigeren" or "negeren". verklaard: condition columns that
+    any verklaring (of the partner or of one of its overeenkomsten) may stand in for, so that they may be absent.
+    Codes: E-PRV-02, E-BST-01, E-BST-06, E-BST-07, E-BST-09. The retour columns of a correction file are ignored.
+
+    Where line 1 is not a header it is somebody's data: no name from it is repeated unless most of the
+    required columns were recognised, and then only what looks like the name of a column.
+    """
+    given = Counter(columns)
+    known = given.keys() & KOLOMMEN.keys()
+    if bsn := [name for name in given if name not in KOLOMMEN and _BSN_NAME.search(name)]:
+        names = ", ".join(name for name in bsn if _COLUMN_NAME.fullmatch(name)) or "BSN"
+        return [BestandsReden("E-PRV-02", {"kolommen": names})]
+    if len(known) < len(KOPPEN_VERPLICHT) / 2:
+        return [BestandsReden("E-BST-09", {"scheidingsteken": separator})]
+    refusals = []
+    missing = [name for name in KOPPEN_VERPLICHT if name not in given]
+    missing += [name for name in VOORWAARDEN if name not in given and name not in verklaard]
+    unknown = [name for name in given if name not in KOLOMMEN and name not in RETOURKOLOMMEN]
+    if missing or (unknown and onbekende_kolommen == "weigeren"):
+        slots = {"ontbreekt": ", ".join(missing) or "geen", "onbekend": _shown(unknown)}
+        refusals.append(BestandsReden("E-BST-01", slots))
+    if len(known & set(BEDRAGKOLOMMEN)) != 1:
+        refusals.append(BestandsReden("E-BST-06", {}))
+    if twice := [name for name, times in given.items() if times > 1 and name in KOLOMMEN]:
+        refusals.append(BestandsReden("E-BST-07", {"kolommen": ", ".join(twice)}))
+    return refusals
+
+
+def check_encoding(view: memoryview, block: Block, codering: str) -> None:
+    """Demand that a block is in `codering` ("utf-8" or "windows-1252").
+
+    Raises FileRejected (E-BST-02) with the first line that is not. Text that is not ASCII and yet good UTF-8 is not
+    windows-1252: accepted as such it would garble every name with an accent.
+    """
+    data = view[block.start : block.stop]
+    if not (np.frombuffer(data, np.uint8) >= 128).any():
+        return
+    fault = _undecodable(data, codering)
+    if codering != "utf-8" and fault is None and _undecodable(data, "utf-8") is None:
+        fault = int(np.argmax(np.frombuffer(data, np.uint8) >= 128))
+    if fault is not None:
+        regel = block.first_regelnr + bytes(data[:fault]).count(b"\n")
+        raise FileRejected("E-BST-02", {"codering": codering, "regel": str(regel)})
+
+
+def parse(scan: Scan, columns: Sequence[str], separator: str, codering: str = "utf-8") -> pa.Table:
+    """The good lines of a block as text.
+
+    columns: header as in the file; its SIG1 columns come out, in the order of the file, as string (never null: an
+    empty field is ""), after them `regelnr` int64. One chunk per column. Raises ParserMismatch.
+    """
+    wanted = [name for name in columns if name in KOLOMMEN]
+    good = scan.good
+    if codering != "utf-8" and good.size:
+        good = pa.py_buffer(codecs.decode(memoryview(good), codering).encode())
+    if not len(scan.regelnr):
+        table = pa.table({name: pa.array([], pa.string()) for name in wanted})
+    else:
+        table = pcsv.read_csv(
+            pa.BufferReader(good),
+            read_options=pcsv.ReadOptions(column_names=_distinct(columns), use_threads=False, block_size=_PIECE),
+            parse_options=pcsv.ParseOptions(delimiter=separator, newlines_in_values=False),
+            convert_options=pcsv.ConvertOptions(
+                column_types=dict.fromkeys(wanted, pa.string()),
+                include_columns=wanted,
+                strings_can_be_null=False,
+                check_utf8=False,
+            ),
+        ).combine_chunks()
+    if table.num_rows != len(scan.regelnr):
+        raise ParserMismatch(len(scan.regelnr), table.num_rows)
+    return table.append_column("regelnr", pa.array(scan.regelnr, pa.int64()))
+
+
+def _undecodable(data: memoryview, codering: str) -> int | None:
+    """Offset of the first byte that is not in `codering`."""
+    try:
+        codecs.decode(data, codering)
+    except UnicodeDecodeError as fault:
+        return fault.start
+    return None
+
+
+def _distinct(columns: Sequence[str]) -> list[str]:
+    """Names for the parser: unknown columns may bear one name twice."""
+    return [name if name in KOLOMMEN else f"\x00{place}" for place, name in enumerate(columns)]
+
+
+def _shown(unknown: Sequence[str]) -> str:
+    if not unknown:
+        return "geen"
+    names = [name for name in unknown if _COLUMN_NAME.fullmatch(name)]
+    rest = len(unknown) - len(names)
+    return ", ".join([*names, *([f"{rest} zonder bruikbare naam"] if rest else [])])
