@@ -3,15 +3,17 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
+export PYTHON
 # Bytecode is compiled at install time: without it every Airflow process starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint bench install system lock clean
+.PHONY: demo test lint bench install lock clean
 
-demo: install ## a sandbox exchange, a real night, the Airflow UI; EXIT=1 ends by itself
-	$(BIN)/nachtpost demo $(if $(EXIT),--exit)
+demo: install ## a sandbox exchange, a real night, the Airflow UI until Ctrl-C; EXIT=1 ends by itself
+	@$(BIN)/nachtpost demo $(if $(EXIT),--exit)
 
-test: system install lint ## everything CI asks
+test: install lint ## everything CI asks
+	@sh scripts/system-packages ssh postgres
 	$(BIN)/python -m pytest
 
 lint: install
@@ -20,20 +22,22 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: system install ## the table of docs/performance.md
+bench: install ## the table of docs/performance.md
+	@sh scripts/system-packages postgres
 	$(BIN)/python -m benchmarks
 
 install: .venv/installed
 
 .venv/installed: requirements.lock requirements-bootstrap.lock pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
-	$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	touch $@
-
-system: ## the programs that the tests run for real
-	sh scripts/system-packages
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name it: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@sh scripts/system-packages venv gpg
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing into .venv, every package checked against its hash"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bootstrap.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
 
 lock: install ## after a change of pyproject.toml
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-header --python-version 3.11 \

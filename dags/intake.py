@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import TriggerRule, dag, get_current_context, task
+from airflow.sdk import CronTriggerTimetable, TriggerRule, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from dags.step import RETRIED, named, needs_a_person, opened, tell
@@ -41,7 +41,7 @@ GROUPS = 3
 @dag(
     dag_display_name="Intake",
     description="Elk kwartier: ophalen, controleren, antwoorden.",
-    schedule="*/15 * * * *",
+    schedule=CronTriggerTimetable("*/15 * * * *", timezone="Europe/Amsterdam"),
     catchup=False,
     max_active_runs=1,
     default_args=RETRIED,

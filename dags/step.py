@@ -10,7 +10,7 @@ import logging
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import get_current_context
@@ -54,17 +54,22 @@ def opened() -> Iterator[Exchange]:
 
 
 def night() -> date:
-    """The night of this run: its partition, else the Amsterdam date on which it was asked for by hand."""
+    """The night of this run."""
+    run = get_current_context()["dag_run"]
+    return night_of(run.partition_key, run.run_after)
+
+
+def night_of(partition_key: str | None, run_after: datetime) -> date:
+    """The date of the morning: the partition's, else the Amsterdam date on which a run was asked for by hand."""
     from exchange.context import local_date
 
-    run = get_current_context()["dag_run"]
-    return date.fromisoformat(run.partition_key) if run.partition_key else local_date(run.run_after)
+    return date.fromisoformat(partition_key) if partition_key else local_date(run_after)
 
 
 def named(items: Sequence[str]) -> None:
     """Give this mapped task the names of what it works on (at most 250 characters in Airflow)."""
-    shown = ", ".join(items[:6])
-    get_current_context()["naam"] = shown if len(items) <= 6 else f"{shown} en {len(items) - 6} meer"
+    shown = ", ".join(items[:4])
+    get_current_context()["naam"] = shown if len(items) <= 4 else f"{shown} en {len(items) - 4} meer"
 
 
 def needs_a_person(problems: dict[str, list[str]]) -> None:

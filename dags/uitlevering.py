@@ -72,8 +72,9 @@ def uitlevering() -> None:
         """Make the batches of these gemeenten, and the manifests of uitvoerders whose batches are all there."""
         from exchange.context import utc_now
         from exchange.steps.build import build as make
+        from schemas.gemeenten import name
 
-        named(gemeenten or ["alleen manifesten"])
+        named([name(code) for code in gemeenten] or ["alleen manifesten"])
         with opened() as exchange:
             return tell(make(exchange, night(), gemeenten, utc_now))
 

@@ -65,6 +65,7 @@ def find(exchange: Exchange, ref: str) -> dict[str, Any] | None:
             zending.c.gepubliceerd_op,
             uitzondering.c.staat.label("uitzondering"),
         )
+        .select_from(signaal)
         .join(aanlevering, aanlevering.c.nr == nr >> 24)
         .join(
             partij,

@@ -89,8 +89,8 @@ def sentence(code: str, slots: Mapping[str, str]) -> str:
 
     Raises KeyError for a code that is not published, SlotMissing if a slot of the sentence has no value.
 
-    >>> sentence("E-VLD-01", {"veld": "postcode", "soort": "VROEG"})
-    'postcode is leeg, maar verplicht bij soort VROEG. Deze regel is niet verwerkt. Vul de waarde in en lever de regel opnieuw aan.'
+    >>> sentence("W-ROU-04", {"code1": "0363", "code2": "0034"})
+    'U gaf gemeentecode 0363; volgens het adres is het 0034. Wij hebben 0034 gebruikt. U hoeft niets te doen.'
     """
     try:
         return RETOURCODES[code].tekst.format_map(slots)

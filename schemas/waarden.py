@@ -51,7 +51,7 @@ _WEIGHTS = np.array([9, 8, 7, 6, 5, 4, 3, 2, -1], np.int64)
 
 
 def matches(values: pa.Array, pattern: str) -> pa.BooleanArray:
-    """Whether each whole value fits `pattern`; null stays null. Dictionary arrays are judged once per distinct value."""
+    """Whether each whole value fits `pattern`; null stays null. Dictionaries are judged per distinct value."""
     if pa.types.is_dictionary(values.type):
         return matches(values.dictionary, pattern).take(values.indices)
     return pc.match_substring_regex(values, f"^(?:{pattern})$")

@@ -213,7 +213,7 @@ def _broken(data: Bytes, quotes: Mask, starts: Numbers, edge: Mask) -> Mask:
     Before an opening quote stands a separator, the start of the line or (doubled) a quote; after a closing one a
     separator, the end of the line or a quote.
     """
-    broken = _per_line(np.flatnonzero(quotes), starts) % 2 == 1
+    broken: Mask = _per_line(np.flatnonzero(quotes), starts) % 2 == 1
     opened = _inside(quotes, starts, broken)
     before = np.concatenate(([True], edge[:-1]))
     after = np.concatenate((edge[1:] | (data[1:] == CR), [True]))

@@ -12,8 +12,12 @@ import pyarrow.compute as pc
 from schemas import waarden
 from schemas.signaal import ARROW, KOLOMMEN, Kolom, Type, read_date
 
-#: Column to Arrow array: string for free text, dictionary of strings for the rest. Columns without any value are absent.
+#: Column to Arrow array: string for free text, dictionary of strings for the rest; nothing for a column without values.
 Text = dict[str, pa.Array]
+
+
+_MAY_OPEN = np.isin(np.arange(256), [*range(33), 0xC2, 0xE1, 0xE2, 0xE3])
+_MAY_CLOSE = np.isin(np.arange(256), [*range(33), *range(0x80, 0x8B), 0x9F, 0xA0, 0xA8, 0xA9, 0xAF])
 
 
 def normalise(table: pa.Table, skip: Collection[str] = ()) -> Text:
@@ -78,13 +82,15 @@ def _trimmed(values: pa.StringArray) -> pa.StringArray:
 
 
 def _has_space_at_an_end(values: pa.StringArray) -> bool:
-    """Two looks at the bytes are much cheaper than trimming what needs none; 0xC2 and 0xA0 may be a no-break space."""
+    """Two looks at the bytes are much cheaper than trimming what needs none. Bytes that may be part of a wide space
+    (U+00A0, U+1680, U+2000-202F, U+205F, U+3000) count as one: trimming too often is harmless.
+    """
     buffers = values.buffers()
     offsets = np.frombuffer(buffers[1], np.int32)[values.offset : values.offset + len(values) + 1]
     filled = offsets[:-1] < offsets[1:]
     data = np.frombuffer(buffers[2], np.uint8)
     first, last = data[offsets[:-1][filled]], data[offsets[1:][filled] - 1]
-    return bool(((first <= 32) | (first >= 0xC2) | (last <= 32) | (last >= 0x80)).any())
+    return bool(_MAY_OPEN[first].any() or _MAY_CLOSE[last].any())
 
 
 def _encoded(values: pa.StringArray) -> pa.DictionaryArray:

@@ -1,7 +1,7 @@
 """The rules on typed rows: what a value may be, next to the others in its row and to what was agreed.
 
-Each rule is a named judge on one veld: true, false, or null where it has no opinion (a value is missing, or its form was
-wrong and has a reason already). What differs per partner, agreement or sector stands in Rules, as data.
+Each rule is a named judge on one veld: true, false, or null where it has no opinion (a value is missing, or its form
+was wrong and has a reason already). What differs per partner, agreement or sector stands in Rules, as data.
 """
 
 from __future__ import annotations
@@ -96,8 +96,7 @@ def judges(rows: pa.Table, rules: Rules, bedragkolom: str) -> Judges:
         rule("E-VLD-06", veld, lambda values: pc.less_equal(values, today))
     rule("E-VLD-07", "oudste_vervaldatum", lambda values: pc.less_equal(values, _column(rows, "peildatum")))
     for veld in VOORWAARDEN:
-        demanded = pa.scalar(KOLOMMEN[veld].voorwaarde)
-        rule("E-VWD-01", veld, lambda values, demanded=demanded: _given(meldt, pc.equal(values, demanded)))
+        rule("E-VWD-01", veld, _demands(bool(KOLOMMEN[veld].voorwaarde), meldt))
     rule("E-SIG-05", "vorig_signaal_id", lambda values: pc.not_equal(values, _column(rows, "signaal_id")))
     _warnings(rows, rules, found)
     return found
@@ -137,8 +136,12 @@ def _warnings(rows: pa.Table, rules: Rules, found: Judges) -> None:
         found.setdefault("oudste_vervaldatum", []).append(("W-VEN-01", lambda values: _in_window(rows, rules, values)))
 
 
+def _demands(value: bool, scope: pa.BooleanArray) -> Judge:
+    return lambda values: _given(scope, pc.equal(values, value))
+
+
 def _in_window(rows: pa.Table, rules: Rules, oldest: pa.Array) -> pa.BooleanArray:
-    """VROEG and ACTUALISATIE only: an eindelevering or afsluiting must be followed up outside the window too (VNG, NVVK)."""
+    """VROEG and ACTUALISATIE only: the others must be followed up outside the window as well (VNG, NVVK)."""
     sector, soort = _column(rows, "sector"), _column(rows, "soort")
     days = pc.subtract(_column(rows, "peildatum").cast(pa.int32()), oldest.cast(pa.int32()))
     inside = pa.nulls(rows.num_rows, pa.bool_())

@@ -57,15 +57,12 @@ class _Kinds:
         table = np.array([*(letter in letters for letter in LETTERS), False])
         return table[self.place]
 
-    def name(self, row: int) -> str:
-        return SOORT.waarden[self.place[row]]
-
 
 def validate(table: pa.Table, rules: Rules) -> Checked:
     """Judge a parsed block.
 
-    table: string columns with SIG1 names (absent ones count as empty) and `regelnr` int64. Codes: E-VLD-01 to -10, E-VWD-01,
-    E-PRV-01, E-SIG-05, W-EIN-01, W-EIN-02, W-VEN-01.
+    table: string columns with SIG1 names (absent ones count as empty) and `regelnr` int64. Codes: E-VLD-01 to -10,
+    E-VWD-01, E-PRV-01, E-SIG-05, W-EIN-01, W-EIN-02, W-VEN-01.
     """
     regelnr = table["regelnr"].to_numpy()
     bedragkolom = "bedrag_euro" if "bedrag_euro" in table.column_names else "bedrag_cent"
@@ -108,7 +105,8 @@ def _places(text: Mapping[str, pa.Array], rows: int) -> npt.NDArray[np.int8]:
     encoded = values if pa.types.is_dictionary(values.type) else values.dictionary_encode()
     exact = [SOORT.exact(value) for value in encoded.dictionary.to_pylist()]
     places = np.array([-1 if name is None else SOORT.waarden.index(name) for name in exact] + [-1], np.int8)
-    return places[encoded.indices.fill_null(len(exact)).to_numpy(zero_copy_only=False)]
+    place: npt.NDArray[np.int8] = places[encoded.indices.fill_null(len(exact)).to_numpy(zero_copy_only=False)]
+    return place
 
 
 def _required(veld: str, text: Text, kinds: _Kinds, rules: Rules, rows: int) -> Mask:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.retourcodes import reasons
-from schemas.signaal import TYPED
+from schemas.signaal import TYPED, VOORWAARDEN
 from transforms import follow, identity
 from transforms.follow import Followed
 from transforms.repeats import Accepted, Repeats, judge
@@ -20,8 +20,11 @@ from transforms.route import Routed
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
-#: What makes two signals with one signaal_id the same signal sent twice: all of SIG1 but the layout's own name.
-CONTENT = tuple(name for name in TYPED.names if name not in ("layout", "regelnr"))
+#: What makes two signals with one signaal_id the same signal sent twice. Not what an overeenkomst may change in the
+#: meantime: conditions that a verklaring came to stand for, and a date of birth that is read or not.
+CONTENT = tuple(
+    name for name in TYPED.names if name not in ("layout", "signaal_id", "regelnr", "geboortedatum", *VOORWAARDEN)
+)
 
 #: Accepted rows as the work store keeps them.
 ACCEPTED = pa.schema(

@@ -33,6 +33,7 @@ from exchange.faults import (
     Problem,
     ReferenceFault,
     RegisterUnreachable,
+    SandboxFault,
     StateConflict,
     StoreFault,
     TargetExists,
@@ -169,7 +170,7 @@ def _say_failure(name: str, sentence: str, code: Exit, facts: Mapping[str, objec
 
 
 def _code(fault: Fault) -> Exit:
-    if isinstance(fault, ReferenceFault):
+    if isinstance(fault, ReferenceFault | SandboxFault):
         return Exit.WRONG_USE
     return Exit.RETRY if fault.retry else Exit.REFUSED
 
@@ -190,6 +191,7 @@ _SENTENCES: Mapping[type[Fault], str] = {
     TargetExists: "Bij de ontvanger staat al {path}. Er is niets overschreven. Zoek uit wie dat bestand plaatste.",
     StoreFault: "De opslag kon {name} niet lezen of schrijven ({reason}). Controleer schijf of objectopslag.",
     PgpFault: "gpg is mislukt bij {action} ({status}). Probeer het opnieuw.",
+    SandboxFault: "Dit kan niet met deze map: {reason}.",
     ReferenceFault: "{file} is niet bruikbaar: {reason}",
     LeaseLost: "Een ander proces heeft het werk overgenomen ({naam}). Er is niets dubbel gedaan.",
     StateConflict: "{what} {key} is intussen veranderd en kan niet meer naar {target}. Probeer het opnieuw.",

@@ -22,8 +22,8 @@ def group() -> None:
 def create(
     folder: Folder,
     partners: Annotated[int, typer.Option(min=1, max=500, help="Aantal partners.")] = 6,
-    uitvoerders: Annotated[int, typer.Option(min=1, max=342, help="Aantal uitvoerders.")] = 3,
-    signalen: Annotated[int, typer.Option(min=0, help="Aantal signalen in alle bestanden samen.")] = 600,
+    uitvoerders: Annotated[int, typer.Option(min=1, max=342, help="Aantal uitvoerders.")] = 12,
+    signalen: Annotated[int, typer.Option(min=0, help="Aantal signalen in alle goede bestanden samen.")] = 20_000,
     seed: Annotated[int, typer.Option(help="Hetzelfde getal geeft dezelfde oefenomgeving.")] = 1,
     json: door.Json = False,
 ) -> None:

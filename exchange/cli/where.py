@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,8 +26,8 @@ def status(config: door.Config = None, json: door.Json = False) -> None:
     door.answer(
         found,
         _listed("Aanleveringen", found["aanleveringen"]),
-        _listed("Batches", found["batches"]),
-        _listed("Balans", [{"klopt": "ja" if balance["klopt"] else "NEE", **_counts(balance)}]),
+        _listed("Batches", _per_uitvoerder(found["batches"])),
+        _listed("Balans", [{**balance, "klopt": "ja" if balance["klopt"] else "NEE"}]),
     )
     if not balance["klopt"]:
         raise typer.Exit(door.Exit.REFUSED)
@@ -76,12 +77,21 @@ def _ref_of(exchange: Exchange, partner: str, signaal_id: str) -> str | None:
     return None if nr is None else str(signaal_ref(np.array([nr])).to_pylist()[0])
 
 
-def _counts(balance: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in balance.items() if name != "klopt"}
+def _per_uitvoerder(batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """For people: a night has hundreds of batches. Those of one uitvoerder in one state together."""
+    found = Counter((one["uitvoerder"], one["staat"]) for one in batches)
+    lines = Counter(dict.fromkeys(found, 0))
+    for one in batches:
+        lines[one["uitvoerder"], one["staat"]] += one["regels"]
+    return [
+        {"uitvoerder": uitvoerder, "staat": staat, "batches": count, "regels": lines[uitvoerder, staat]}
+        for (uitvoerder, staat), count in sorted(found.items())
+    ]
 
 
 def _listed(title: str, items: list[dict[str, Any]]) -> Table | str:
+    """A table of `items`, without the columns in which nothing stands."""
     if not items:
         return f"{title}: nog geen."
-    columns = list(items[0])
+    columns = [name for name in items[0] if any(item[name] for item in items)]
     return door.table(title, columns, [[item[column] for column in columns] for item in items])

@@ -1,4 +1,4 @@
-"""ASCII armour taken off before gpg sees it: newer programs leave out the CRC, on which gpg 2.2 may exit with an error."""
+"""ASCII armour, taken off before gpg sees it: newer programs leave out the CRC, which gpg 2.2 may call an error."""
 
 from __future__ import annotations
 

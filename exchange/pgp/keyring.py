@@ -30,7 +30,7 @@ _OLD_PRODUCTS_READ_THIS = ["--rfc4880", "--force-mdc", "--cipher-algo", "AES256"
 
 @dataclass(frozen=True)
 class Plaintext:
-    """A verified message: a file descriptor in memory, its size in bytes, and the primary fingerprint that signed it."""
+    """A verified message: file descriptor in memory, size in bytes, primary fingerprint of the signer."""
 
     fd: int
     size: int

@@ -1,6 +1,6 @@
 """The OpenPGP verdict, read from gpg's own status lines: one flag is never enough.
 
-gpg exits 0 on unsigned messages, writes plaintext for tampered ones, and still calls a signature by an expired or revoked
+gpg exits 0 on unsigned messages, writes plaintext for tampered ones, and calls a signature by an expired or revoked
 key valid. So all of it is demanded at once; everything that is not plainly right is a refusal with a retourcode.
 """
 

@@ -130,4 +130,5 @@ def _partij_of(db: sa.Connection, nr: int) -> sa.Row[Any] | None:
         )
         .where(signaal.c.nr == nr, partij.c.aanlevering_nr == nr >> 24)
     )
-    return db.execute(query.with_for_update(of=partij)).first()
+    found: sa.Row[Any] | None = db.execute(query.with_for_update(of=partij)).first()  # type: ignore[assignment]
+    return found

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -36,9 +37,9 @@ def per_aanlevering(db: sa.Connection) -> dict[int, Counter[str]]:
     counts: dict[int, Counter[str]] = {}
     for row in db.execute(sa.select(aanlevering)):
         counts[row.nr] = Counter(regels=row.regels, aanvaard=row.aanvaard, afgekeurd=row.afgekeurd, dubbel=row.dubbel)
-    for nr, place, rows in db.execute(_placed_query()):
+    for nr, place, rows in db.execute(_placed_query()).all():
         counts[nr][place] += rows
-    for nr, place, rows in db.execute(_exception_query()):
+    for nr, place, rows in db.execute(_exception_query()).all():
         counts[nr][place] += rows
     return counts
 
@@ -60,7 +61,7 @@ def prove(db: sa.Connection) -> Balance:
     return Balance(klopt=holds and int(published or 0) == totals["doorgezet"], totals=dict(totals))
 
 
-def _placed_query() -> sa.Select[tuple[int, str, int]]:
+def _placed_query() -> sa.Select[Any]:
     """Rows that still go with their partij: waiting, held or delivered."""
     gone = (
         sa.select(uitzondering.c.partij_id, sa.func.count().label("rows")).group_by(uitzondering.c.partij_id).subquery()
@@ -80,7 +81,7 @@ def _placed_query() -> sa.Select[tuple[int, str, int]]:
     )
 
 
-def _exception_query() -> sa.Select[tuple[int, str, int]]:
+def _exception_query() -> sa.Select[Any]:
     """Rows taken out of their partij."""
     place = sa.func.lower(uitzondering.c.staat)
     return (

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -56,8 +57,8 @@ def _take(engine: sa.Engine, naam: str, nu: datetime) -> Lease | None:
     with engine.begin() as db:
         now = db.execute(sa.select(lease.c.tot, lease.c.nummer).where(lease.c.naam == naam)).first()
         if now is None:
-            made = db.execute(_insert_if_absent(db, naam, values))
-            return Lease(naam, houder, 1) if made.rowcount == 1 else None
+            made = db.execute(_insert_if_absent(db, naam, values)).first()
+            return Lease(naam, houder, 1) if made else None
         if now.tot > nu:
             return None
         taken = db.execute(
@@ -68,14 +69,14 @@ def _take(engine: sa.Engine, naam: str, nu: datetime) -> Lease | None:
         return Lease(naam, houder, now.nummer + 1) if taken.rowcount == 1 else None
 
 
-def _insert_if_absent(db: sa.Connection, naam: str, values: dict[str, object]) -> sa.Insert:
+def _insert_if_absent(db: sa.Connection, naam: str, values: dict[str, object]) -> Any:
     if db.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-        return pg_insert(lease).values(naam=naam, nummer=1, **values).on_conflict_do_nothing()
+        return pg_insert(lease).values(naam=naam, nummer=1, **values).on_conflict_do_nothing().returning(lease.c.naam)
     from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
-    return sqlite_insert(lease).values(naam=naam, nummer=1, **values).on_conflict_do_nothing()
+    return sqlite_insert(lease).values(naam=naam, nummer=1, **values).on_conflict_do_nothing().returning(lease.c.naam)
 
 
 def _is(held_lease: Lease) -> tuple[sa.ColumnElement[bool], ...]:

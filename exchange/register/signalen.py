@@ -48,8 +48,8 @@ def known(db: sa.Connection, hashes: Sequence[int]) -> list[sa.Row[Any]]:
     if not hashes:
         return []
     if db.dialect.name == "postgresql":
-        wanted = sa.func.unnest(sa.cast(list(hashes), sa.ARRAY(sa.BigInteger))).table_valued("value")
-        query = sa.select(*columns).join(wanted, wanted.c.value == signaal.c.signaal_hash)
+        wanted = sa.cast(list(hashes), sa.ARRAY(sa.BigInteger))
+        query = sa.select(*columns).where(signaal.c.signaal_hash == sa.any_(wanted))
     else:
         listed = sa.func.json_each("[" + ",".join(map(str, hashes)) + "]").table_valued("value")
         query = sa.select(*columns).join(listed, listed.c.value == signaal.c.signaal_hash)
@@ -64,4 +64,5 @@ def refused(db: sa.Connection, rows: pa.Table) -> None:
 def _plain(column: pa.ChunkedArray) -> Iterable[object]:
     if pa.types.is_date(column.type):
         column = column.cast(pa.string())  # SQLite keeps dates as ISO text
-    return column.to_pylist()
+    plain: list[object] = column.to_pylist()
+    return plain

@@ -34,7 +34,7 @@ def good(
 ) -> tuple[pa.Table, int]:
     """A partner's rows and how many of them are wrong on purpose."""
     rows = signals(addresses, count, partner=partner, sector=sector, people=people, seed=seed, day=day)
-    places: list[int] = list(range(WRONG_ROWS // 2, count, WRONG_ROWS)) if wrong else []
+    places: list[int] = list(range(3, count, WRONG_ROWS)) if wrong else []
     rows, expected = spoil(rows, places, conditions=not declares)
     return (rows.drop_columns(list(VOORWAARDEN)) if declares else rows), len(expected)
 

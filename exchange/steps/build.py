@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -123,12 +124,14 @@ def _earlier(exchange: Exchange, rows: pa.Table, night: date, codes: Sequence[st
             aanlevering.c.partner,
             signaal.c.bedrag_cent,
         )
-        .join(aanlevering, aanlevering.c.nr == signaal.c.nr.op(">>")(24))
+        .select_from(signaal)
+        .join(aanlevering, aanlevering.c.nr == signaal.c.nr.op(">>")(sa.literal_column("24")))
         .where(
             signaal.c.gemeentecode.in_(codes),
             signaal.c.ontvangen_op >= six_months_before(night),
             signaal.c.adres_hash.is_not(None),
             signaal.c.nr < pc.max(rows["nr"]).as_py(),
+            signaal.c.nr.not_in(sa.select(uitzondering.c.signaal_nr)),
         )
     )
     with exchange.register.connect() as db:
@@ -142,13 +145,14 @@ def _earlier(exchange: Exchange, rows: pa.Table, night: date, codes: Sequence[st
 def _encrypt_all(
     exchange: Exchange,
     frozen: dict[int, sa.Row[Any]],
-    made: Iterable[tuple[int, pa.Table]],
+    made: Iterator[tuple[int, pa.Table]],
     nu: Callable[[], datetime],
 ) -> None:
     """Encrypt batch after batch, two at a time: starting gpg costs more than the work it does on a small file."""
     exchange.keyring  # noqa: B018  opened once, before the threads share it
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda item: _encrypt(exchange, frozen[item[0]], item[1], nu), made))
+        while some := list(itertools.islice(made, 8)):  # no more batches in memory than are being worked on
+            list(pool.map(lambda item: _encrypt(exchange, frozen[item[0]], item[1], nu), some))
 
 
 def _encrypt(exchange: Exchange, row: sa.Row[Any], table: pa.Table, nu: Callable[[], datetime]) -> None:

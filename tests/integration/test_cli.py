@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,8 @@ from exchange.faults import (
     PartyUnreachable,
     PgpFault,
     ReferenceFault,
+    RegisterUnreachable,
+    SandboxFault,
     StateConflict,
     StoreFault,
     TargetExists,
@@ -256,6 +261,38 @@ def test_a_sandbox_is_made_and_dropped(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "brief.txt").write_text("van iemand")
+
+    for command in ("create", "drop", "serve"):
+        run("sandbox", command, tmp_path, code=2)
+
+    assert (tmp_path / "brief.txt").read_text() == "van iemand"
+
+
+def greeting(host: str, port: int) -> bytes:
+    """What the server says first, once it listens."""
+    until = time.monotonic() + 20
+    while True:
+        try:
+            with socket.create_connection((host, port), timeout=10) as connection:
+                return connection.recv(64)
+        except ConnectionRefusedError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
+def test_a_sandbox_is_served_until_interrupted(made: Path) -> None:
+    program = Path(sys.executable).with_name("nachtpost")
+    with subprocess.Popen([program, "sandbox", "serve", made, "--json"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = json.loads("".join(process.stdout.readline() for _ in range(4)))
+        assert greeting(said["host"], said["poort"]).startswith(b"SSH-2.0")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
@@ -270,6 +307,8 @@ def test_a_sandbox_is_made_and_dropped(tmp_path: Path) -> None:
         (TargetExists("uit/0363/x"), 1),
         (BalanceFault({"regels": 1}), 1),
         (LedgerBroken(4), 1),
+        (RegisterUnreachable(), 3),
+        (SandboxFault("r"), 2),
     ],
 )
 def test_every_fault_has_a_sentence_and_a_code(fault: Fault, code: int, capsys: pytest.CaptureFixture[str]) -> None:

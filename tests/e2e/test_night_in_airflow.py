@@ -1,0 +1,175 @@
+"""The real DAGs in Airflow on a sandbox: what stands at the parties afterwards, opened with their own keys."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exchange import register
+from exchange.context import open_exchange
+from exchange.sandbox.create import Sandbox, create
+from exchange.sandbox.serve import serving
+from exchange.status import status
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Night:
+    """A night that was run: intake, uitlevering, and both once more."""
+
+    sandbox: Sandbox
+    runs: list[dict[str, Any]]
+    status: dict[str, Any]
+    traces: bytes  # everything that Airflow wrote down: database, logs, output
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+    folder = tmp_path_factory.mktemp("nacht")
+    sandbox = create(folder / "zandbak", partners=5, uitvoerders=3, signalen=200, seed=7)
+    register.upgrade(f"sqlite:///{folder}/zandbak/var/register.sqlite")
+    with serving(sandbox.folder):
+        runs, output = run_dags(folder / "airflow", sandbox.config, "intake", "uitlevering", "intake", "uitlevering")
+    with open_exchange(sandbox.config) as exchange:
+        found = status(exchange)
+    written = [path.read_bytes() for path in (folder / "airflow").rglob("*") if path.is_file()]
+    yield Night(sandbox, runs, found, output + b"".join(written))
+
+
+def run_dags(folder: Path, config: Path, *dags: str) -> tuple[list[dict[str, Any]], bytes]:
+    """Run DAGs in a process of their own on an Airflow database in `folder`."""
+    folder.mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
+        "AIRFLOW_HOME": str(ROOT),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
+        "NACHTPOST_CONFIG": str(config),
+    }
+    command = [sys.executable, str(Path(__file__).with_name("run_dags.py")), str(folder / "result.json"), *dags]
+    done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=280)
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output.decode()[-5000:]
+    return json.loads((folder / "result.json").read_text()), output
+
+
+def opened(sandbox: Sandbox, party: str, path: Path, home: Path) -> list[dict[str, str]]:
+    """The rows of a file, opened with plain gpg and the party's own key; the signature must be the exchange's."""
+    gpg = ["gpg", "--homedir", str(home), "--batch", "--quiet", "--trust-model", "always", "--status-fd", "2"]
+    own = sandbox.folder / "parties" / party
+    subprocess.run(
+        [*gpg, "--import", str(own / "secret.asc"), str(own / "exchange.asc")], check=True, capture_output=True
+    )
+    done = subprocess.run([*gpg, "--decrypt", str(path)], check=True, capture_output=True)
+    assert b"[GNUPG:] VALIDSIG" in done.stderr
+    return list(csv.DictReader(io.StringIO(done.stdout.decode("utf-8-sig")), delimiter=";"))
+
+
+def test_every_run_is_green_although_partners_made_mistakes(night: Night) -> None:
+    assert [run["staat"] for run in night.runs] == ["success"] * 4
+    assert any(one["code"] for one in night.status["aanleveringen"])
+    assert {one["staat"] for run in night.runs for one in run["taken"] if one["taak"] != "alarm"} <= {
+        "success",
+        "skipped",  # the second intake has nothing to check
+    }
+
+
+def test_tasks_carry_the_names_of_what_they_work_on(night: Night) -> None:
+    groups = [one["naam"] for one in night.runs[0]["taken"] if one["taak"] == "check"]
+    assert sorted(name for group in groups for name in group.split(", ")) == sorted(night.sandbox.partners)
+    shards = [one["naam"] for one in night.runs[1]["taken"] if one["taak"] == "build"]
+    assert len(shards) == 3
+    assert all(" meer" in shard for shard in shards)
+
+
+def test_the_night_balances_and_everything_is_delivered(night: Night) -> None:
+    balance = night.status["balans"]
+    expected = night.sandbox.expected
+    assert balance["klopt"]
+    assert balance["wachtend"] == 0
+    assert (balance["regels"], balance["afgekeurd"]) == (sum(e.regels for e in expected), sum(e.fout for e in expected))
+    assert balance["doorgezet"] == balance["regels"] - balance["afgekeurd"] > 0
+
+
+def test_each_file_gets_the_code_that_it_deserves(night: Night) -> None:
+    answered = {(one["partner"], one["bestand"]): one["code"] or "" for one in night.status["aanleveringen"]}
+    assert answered == {(one.partner, one.bestand): one.code for one in night.sandbox.expected}
+
+
+def test_each_uitvoerder_opens_its_batches_and_its_manifest_names_them_all(night: Night, gpg_home: Path) -> None:
+    delivered = 0
+    for party in night.sandbox.uitvoerders:
+        out = night.sandbox.folder / "sftp" / party / "uit"
+        (manifest,) = out.glob("VS_MANIFEST_*")
+        lines = opened(night.sandbox, party, manifest, gpg_home)
+        assert {line["gemeentecode"] for line in lines} == {folder.name for folder in out.iterdir() if folder.is_dir()}
+        listed = {line["bestand"]: line for line in lines if line["staat"] != "LEEG"}
+        batches = {path.name: path for path in out.glob("*/VS_BATCH_*")}
+        assert batches.keys() == listed.keys()
+        for name, path in batches.items():
+            assert hashlib.sha256(path.read_bytes()).hexdigest() == listed[name]["sha256"]
+            delivered += int(listed[name]["regels"])
+    assert delivered == night.status["balans"]["doorgezet"]
+
+
+def test_a_batch_holds_the_rows_of_its_gemeente(night: Night, gpg_home: Path) -> None:
+    batch = max(night.status["batches"], key=lambda one: one["regels"])
+    path = night.sandbox.folder / "sftp" / batch["uitvoerder"] / "uit" / batch["gemeentecode"] / batch["bestand"]
+    rows = opened(night.sandbox, batch["uitvoerder"], path, gpg_home)
+    assert len(rows) == batch["regels"]
+    assert {row["gemeentecode"] for row in rows} == {batch["gemeentecode"]}
+    assert all(row["achternaam"] and row["signaal_ref"] for row in rows)
+
+
+def test_each_partner_reads_what_became_of_every_row(night: Night, gpg_home: Path) -> None:
+    for party in night.sandbox.partners:
+        folder = night.sandbox.folder / "sftp" / party / "terugmelding"
+        (good,) = (one for one in night.sandbox.expected if one.partner == party and one.regels)
+        stem = good.bestand.removesuffix(".csv.pgp")
+        (controle,) = folder.glob(f"{stem}_CONTROLE_*")
+        lines = [line for line in opened(night.sandbox, party, controle, gpg_home) if line["niveau"] == "REGEL"]
+        refused = {line["regelnr"] for line in lines if line["staat"] == "AFGEKEURD"}
+        accepted = {line["regelnr"] for line in lines if line["staat"] == "AANVAARD"}
+        assert (len(refused), len(accepted)) == (good.fout, good.regels - good.fout)
+        assert all(line["code"] and line["tekst"] for line in lines if line["staat"] == "AFGEKEURD")
+        (doorgezet,) = folder.glob("VS_DOORGEZET_*")
+        through = opened(night.sandbox, party, doorgezet, gpg_home)
+        assert {line["regelnr"] for line in through if line["niveau"] == "REGEL"} == accepted
+
+
+def test_a_terugmelding_nr_rises_without_a_gap(night: Night) -> None:
+    for party in night.sandbox.partners:
+        names = (night.sandbox.folder / "sftp" / party / "terugmelding").iterdir()
+        numbers = {int(path.name.split(".")[0].rsplit("_", 1)[1]) for path in names}
+        assert numbers == set(range(1, len(numbers) + 1))
+
+
+def test_airflow_holds_nothing_personal(night: Night, gpg_home: Path) -> None:
+    batch = max(night.status["batches"], key=lambda one: one["regels"])
+    path = night.sandbox.folder / "sftp" / batch["uitvoerder"] / "uit" / batch["gemeentecode"] / batch["bestand"]
+    for row in opened(night.sandbox, batch["uitvoerder"], path, gpg_home):
+        personal = [row[name] for name in ("naamregel", "email", "telefoon", "klantnummer", "postcode") if row[name]]
+        assert personal
+        for value in personal:
+            assert value.encode() not in night.traces
+
+
+def test_what_a_retry_cannot_mend_fails_at_once_and_turns_the_run_red(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    ((run,), output) = run_dags(tmp_path / "airflow", tmp_path / "config", "intake")
+    tasks = {one["taak"]: one for one in run["taken"]}
+    assert run["staat"] == "failed"
+    assert (tasks["pickup"]["staat"], tasks["pickup"]["poging"]) == ("failed", 1)
+    assert tasks["alarm"]["staat"] == "failed"
+    assert b"ConfigurationFault" in output

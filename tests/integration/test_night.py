@@ -1,0 +1,403 @@
+"""Whole nights with real SFTP, gpg and both registers: what every step guarantees, whatever happens between them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from exchange import pgp, register
+from exchange.context import Exchange, local_date, open_exchange
+from exchange.register import ledger, outbox, states
+from exchange.register.tables import aanlevering, zending
+from exchange.sandbox import files
+from exchange.sandbox.create import Sandbox, create, read_expected
+from exchange.sandbox.serve import serving
+from exchange.status import find, status
+from exchange.steps import build, bundle, check, pickup, publish, report
+from tests.conftest import program
+
+START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+DAY = local_date(START)
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
+    return create(tmp_path_factory.mktemp("t") / "s", signalen=60, uitvoerders=3, day=DAY, seed=7)
+
+
+@pytest.fixture
+def exchange(
+    template: Sandbox, tmp_path: Path, register_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Exchange]:
+    """A fresh copy of the sandbox, served, on an empty register."""
+    folder = tmp_path / "s"
+    shutil.copytree(template.folder, folder)
+    monkeypatch.setenv("NACHTPOST_OPSLAG__REGISTER", register_url)
+    monkeypatch.setenv("NACHTPOST_INTAKE__STIL_SECONDEN", "0")
+    register.upgrade(register_url)
+    with serving(folder), open_exchange(folder / "config") as opened:
+        yield opened
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def root(exchange: Exchange) -> Path:
+    return exchange.config.folder.parent
+
+
+def steps(exchange: Exchange, clock: Clock) -> list[tuple[str, Callable[[], object]]]:
+    def check_all() -> None:
+        for group in check.groups(exchange, 2):
+            check.check(exchange, group, clock)
+
+    def build_all() -> None:
+        for shard in build.shards(exchange, DAY, 2):
+            build.build(exchange, DAY, shard, clock)
+
+    return [
+        ("pickup", lambda: pickup.pickup(exchange, clock)),
+        ("check", check_all),
+        ("answers", lambda: publish.publish(exchange, clock)),
+        ("bundle", lambda: bundle.bundle(exchange, DAY, clock)),
+        ("build", build_all),
+        ("publish", lambda: publish.publish(exchange, clock)),
+        ("report", lambda: report.report(exchange, DAY, clock)),
+    ]
+
+
+def night(exchange: Exchange, clock: Clock) -> None:
+    for _, step in steps(exchange, clock):
+        step()
+
+
+def delivered(exchange: Exchange) -> dict[str, list[str]]:
+    """The names of all files at the parties."""
+    sftp = root(exchange) / "sftp"
+    folders = [*sftp.glob("*/terugmelding"), *sftp.glob("*/uit"), *sftp.glob("*/uit/*")]
+    found = {
+        str(folder.relative_to(sftp)): sorted(file.name for file in folder.iterdir() if file.is_file())
+        for folder in folders
+        if folder.is_dir()
+    }
+    return {folder: names for folder, names in found.items() if names}
+
+
+def opened(exchange: Exchange, party: str, path: Path) -> list[dict[str, str]]:
+    """A file as its receiver reads it: decrypted with the receiver's own key, signed by the exchange."""
+    own = root(exchange) / "parties" / party
+    listing = subprocess.run(
+        ["gpg", "--show-keys", "--with-colons", str(own / "public.asc")], capture_output=True, text=True, check=True
+    )
+    fingerprint = next(line.split(":")[9] for line in listing.stdout.splitlines() if line.startswith("fpr:"))
+    ours = exchange.config.exchange.pgp_vingerafdruk
+    secret, public = (own / "secret.asc").read_bytes(), (own / "exchange.asc").read_bytes()
+    with (
+        pgp.Keyring.open(secret, fingerprint, [public]) as keyring,
+        keyring.decrypt(path, signers=[ours], at=datetime.now(UTC), max_bytes=10**8) as plaintext,
+        open(plaintext.fd, newline="", encoding="utf-8", closefd=False) as text,
+    ):
+        return list(csv.DictReader(text, delimiter=";"))
+
+
+def state(exchange: Exchange) -> str:
+    """All that must be the same however often steps were run: what parties have and what the register says."""
+    with exchange.register.connect() as db:
+        files_ = [tuple(row) for row in db.execute(sa.select(zending.c.naam, zending.c.staat).order_by(zending.c.naam))]
+    return json.dumps([delivered(exchange), status(exchange), files_], sort_keys=True)
+
+
+def test_a_night_answers_every_file_as_expected_and_balances(exchange, clock):
+    night(exchange, clock)
+    now = status(exchange)
+    found = {row["bestand"]: row for row in now["aanleveringen"]}
+    for expected in read_expected(root(exchange)):
+        row = found.pop(expected["bestand"])
+        assert (row["code"] or "") == expected["code"], expected
+        assert (row["regels"], row["afgekeurd"]) == (expected["regels"], expected["fout"]), expected
+        assert row["doorgezet"] == expected["regels"] - expected["fout"]
+    assert found == {}
+    assert now["balans"]["klopt"]
+    assert now["balans"]["wachtend"] == 0
+    assert ledger.verify(exchange.register) > 0
+
+
+def test_a_half_upload_is_left_alone(exchange, clock):
+    night(exchange, clock)
+    assert len(list((root(exchange) / "sftp" / "huur-01" / "in").glob("*.part"))) == 1
+    assert not list((root(exchange) / "sftp" / "huur-01" / "in").glob("*.pgp"))
+
+
+def test_every_step_twice_ends_the_same(exchange, clock):
+    for _, step in steps(exchange, clock):
+        step()
+        once = state(exchange)
+        step()
+        assert state(exchange) == once
+
+
+@pytest.mark.parametrize("boundary", range(1, 7))
+def test_a_night_stopped_between_two_steps_and_begun_again_ends_the_same(exchange, clock, boundary):
+    for _, step in steps(exchange, clock)[:boundary]:
+        step()
+    night(exchange, clock)
+    now = status(exchange)
+    assert now["balans"]["klopt"]
+    assert now["balans"]["wachtend"] == 0
+    assert now["balans"]["doorgezet"] == sum(row["regels"] for row in now["batches"])
+    night(exchange, clock)
+    assert status(exchange) == now
+
+
+@pytest.mark.parametrize("left", ["temporary", "final", "both", "collected"])
+def test_an_upload_that_was_not_recorded_is_finished_whatever_stands_there(exchange, clock, left):
+    """Stopped in GEUPLOAD: temp there, final there, both, or renamed and collected before it was recorded."""
+    for _, step in steps(exchange, clock)[:2]:
+        step()
+    with exchange.register.begin() as db:
+        row = next(one for one in outbox.waiting(db) if one.soort == "CONTROLE")
+        outbox.move(db, row.id, states.Zending.GEUPLOAD, clock())
+    folder = root(exchange) / "sftp" / row.ontvanger / row.map
+    content = exchange.archive.open(row.archief).read()
+    temporary, final = folder / f".{row.naam}.{row.id}.tmp", folder / row.naam
+    for path in {"temporary": [temporary], "final": [final], "both": [temporary, final], "collected": []}[left]:
+        path.write_bytes(content)
+    publish.publish(exchange, clock)
+    assert not temporary.exists()
+    assert final.exists() == (left != "collected")  # collected is never sent again
+    with exchange.register.connect() as db:
+        assert db.scalar(sa.select(zending.c.staat).where(zending.c.id == row.id)) == states.Zending.GEPUBLICEERD
+
+
+def test_an_upload_begun_but_not_recorded_starts_over(exchange, clock):
+    """Stopped in GEBOUWD with a piece of the temporary file there."""
+    for _, step in steps(exchange, clock)[:2]:
+        step()
+    with exchange.register.connect() as db:
+        row = outbox.waiting(db)[0]
+    folder = root(exchange) / "sftp" / row.ontvanger / row.map
+    (folder / f".{row.naam}.{row.id}.tmp").write_bytes(b"a piece")
+    publish.publish(exchange, clock)
+    assert (folder / row.naam).stat().st_size == row.grootte
+
+
+def test_a_pickup_stopped_before_the_file_was_moved_registers_it_once(exchange, clock):
+    pickup.pickup(exchange, clock)
+    done = root(exchange) / "sftp" / "huur-01" / "in" / "opgehaald"
+    for file in list(done.iterdir()):
+        number, _, name = file.name.partition("_")
+        file.rename(done.parent / name)
+        with exchange.register.begin() as db:
+            db.execute(aanlevering.update().where(aanlevering.c.nr == int(number)).values(verplaatst_op=None))
+    assert pickup.pickup(exchange, clock).opgehaald == 0
+    assert len(list(done.iterdir())) == 5
+
+
+def test_the_same_bytes_are_answered_as_a_repeat_and_after_a_refusal_checked_anew(exchange, clock):
+    night(exchange, clock)
+    again = status(exchange)["aanleveringen"]
+    repeated = [row for row in again if row["staat"] == "HERHAALD"]
+    assert {row["code"] for row in repeated} == {"W-BST-03"}
+    assert all(row["regels"] == 0 for row in repeated)
+    done = root(exchange) / "sftp" / "huur-01" / "in" / "opgehaald"
+    refused = next(row["bestand"] for row in again if row["partner"] == "huur-01" and row["code"] == "E-PGP-01")
+    source = next(done.glob(f"*_{refused}"))
+    shutil.copy(source, done.parent / files.file_name("huur-01", DAY, 50))
+    pickup.pickup(exchange, clock)
+    check.check(exchange, ["huur-01"], clock)
+    assert status(exchange)["aanleveringen"][-1]["code"] == "E-PGP-01"
+
+
+def test_a_changed_host_key_stops_that_party_and_nobody_else(exchange, clock):
+    other = (root(exchange) / "parties" / "zorg-04" / "id_ed25519.pub").read_text().split()
+    file = root(exchange) / "config" / "partners" / "zorg-04.toml"
+    text = file.read_text()
+    pinned = next(line for line in text.splitlines() if line.startswith("hostkeys"))
+    file.write_text(text.replace(pinned, f'hostkeys = ["{other[0]} {other[1]}"]'))
+    with open_exchange(exchange.config.folder) as changed:
+        result = pickup.pickup(changed, clock)
+    assert result.vertrouwd_niet == ["zorg-04"]
+    assert result.onbereikbaar == []
+    assert {row["partner"] for row in status(exchange)["aanleveringen"]} == set(exchange.config.partners) - {"zorg-04"}
+
+
+def test_a_party_that_cannot_be_reached_is_named_and_tried_again(exchange, clock):
+    for _, step in steps(exchange, clock)[:5]:
+        step()
+    file = root(exchange) / "config" / "uitvoerders" / "uitvoerder-02.toml"
+    text = file.read_text()
+    file.write_text("\n".join("poort = 1" if line.startswith("poort") else line for line in text.splitlines()))
+    with open_exchange(exchange.config.folder) as broken:
+        assert publish.publish(broken, clock).uitgesteld == ["uitvoerder-02"]
+        assert report.report(broken, DAY, clock).klopt
+        assert status(broken)["balans"]["wachtend"] > 0
+    file.write_text(text)
+    assert publish.publish(exchange, clock).uitgesteld == []
+    report.report(exchange, DAY, clock)
+    assert status(exchange)["balans"]["wachtend"] == 0
+
+
+def test_what_comes_after_the_freeze_goes_the_next_night(exchange, clock):
+    for _, step in steps(exchange, clock)[:4]:
+        step()
+    before = status(exchange)["batches"]
+    source = root(exchange) / "sftp" / "huur-01" / "in" / "opgehaald"
+    name = next(source.glob("*_001.csv.pgp"))
+    rows = opened_as_exchange(exchange, name)
+    for row in rows:
+        row["signaal_id"] = "N" + row["signaal_id"]
+    files.drop_file(root(exchange), "huur-01", files.file_name("huur-01", DAY, 60), as_csv(rows))
+    night(exchange, clock)
+    assert [row["regels"] for row in status(exchange)["batches"]] == [row["regels"] for row in before]
+    waiting = status(exchange)["balans"]["wachtend"]
+    assert waiting > 0
+    clock.now += timedelta(days=1)
+    tomorrow = local_date(clock.now)
+    assert bundle.bundle(exchange, tomorrow, clock).regels == waiting
+
+
+def opened_as_exchange(exchange: Exchange, path: Path) -> list[dict[str, str]]:
+    signers = exchange.config.partners["huur-01"].pgp.vingerafdrukken
+    with (
+        exchange.keyring.decrypt(path, signers=signers, at=datetime.now(UTC), max_bytes=10**8) as plaintext,
+        open(plaintext.fd, newline="", encoding="utf-8", closefd=False) as text,
+    ):
+        return list(csv.DictReader(text, delimiter=";"))
+
+
+def as_csv(rows: list[dict[str, str]]) -> bytes:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, rows[0], delimiter=";")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def withdrawal(row: dict[str, str], number: int) -> dict[str, str]:
+    own = dict.fromkeys(row, "")
+    return own | {"signaal_id": f"I-{number}", "soort": "INTREKKING", "vorig_signaal_id": row["signaal_id"]}
+
+
+def test_a_withdrawal_before_delivery_takes_both_out_and_after_it_is_itself_delivered(exchange, clock):
+    pickup.pickup(exchange, clock)
+    check.check(exchange, ["huur-01"], clock)
+    source = next((root(exchange) / "sftp" / "huur-01" / "in" / "opgehaald").glob("*_001.csv.pgp"))
+    rows = opened_as_exchange(exchange, source)
+    files.drop_file(root(exchange), "huur-01", files.file_name("huur-01", DAY, 61), as_csv([withdrawal(rows[0], 1)]))
+    night(exchange, clock)
+    assert status(exchange)["balans"]["ingetrokken"] == 2
+    files.drop_file(root(exchange), "huur-01", files.file_name("huur-01", DAY, 62), as_csv([withdrawal(rows[1], 2)]))
+    clock.now += timedelta(days=1)
+    pickup.pickup(exchange, clock)
+    check.check(exchange, ["huur-01"], clock)
+    bundled = bundle.bundle(exchange, local_date(clock.now), clock)
+    assert bundled.regels == 1
+    assert status(exchange)["balans"]["ingetrokken"] == 2
+
+
+def test_terugmeldingen_tell_a_partner_every_row_and_nothing_of_another(exchange, clock):
+    night(exchange, clock)
+    folder = root(exchange) / "sftp" / "huur-01" / "terugmelding"
+    controle = next(folder.glob("*_001_CONTROLE_*"))
+    lines = opened(exchange, "huur-01", controle)
+    assert lines[-1]["niveau"] == "BESTAND"
+    assert lines[-1]["regels"] == "10"
+    assert {int(line["regelnr"]) for line in lines[:-1]} == set(range(2, 12))
+    told = opened(exchange, "huur-01", next(folder.glob("VS_DOORGEZET_*")))
+    assert {line["staat"] for line in told} == {"DOORGEZET"}
+    assert len(told) - 1 == int(lines[-1]["aanvaard"])
+    found = find(exchange, told[0]["signaal_ref"])
+    assert found is not None
+    assert found["signaal_id"] == told[0]["signaal_id"]
+    numbers = sorted(
+        int(line["terugmelding_nr"])
+        for path in folder.glob("*_ONTVANGST_*")
+        for line in opened(exchange, "huur-01", path)
+    )
+    assert len(set(numbers)) == len(numbers)
+
+
+def test_a_correction_file_gives_back_what_may_travel_and_can_be_delivered_again(exchange, clock):
+    night(exchange, clock)
+    folder = root(exchange) / "sftp" / "huur-01" / "terugmelding"
+    rows = opened(exchange, "huur-01", next(folder.glob("*_001_CORRECTIE_*")))
+    assert rows
+    assert all(row["retour_codes"].startswith("E-") for row in rows)
+    files.drop_file(root(exchange), "huur-01", files.file_name("huur-01", DAY, 63), as_csv(rows))
+    pickup.pickup(exchange, clock)
+    check.check(exchange, ["huur-01"], clock)
+    last = status(exchange)["aanleveringen"][-1]
+    assert (last["staat"], last["regels"]) == ("GECONTROLEERD", len(rows))
+
+
+def test_a_manifest_counts_what_lies_beside_it_and_comes_last(exchange, clock):
+    night(exchange, clock)
+    sftp = root(exchange) / "sftp" / "uitvoerder-01"
+    manifest = opened(exchange, "uitvoerder-01", next((sftp / "uit").glob("VS_MANIFEST_*")))
+    assert len(manifest) == len(exchange.config.uitvoerders["uitvoerder-01"].gemeenten)
+    for line in manifest:
+        files_ = list((sftp / "uit" / line["gemeentecode"]).glob("*"))
+        assert [file.name for file in files_] == ([line["bestand"]] if line["staat"] != "LEEG" else [])
+        if files_:
+            assert len(opened(exchange, "uitvoerder-01", files_[0])) == int(line["regels"])
+    with exchange.register.connect() as db:
+        rows = db.execute(sa.select(zending).where(zending.c.ontvanger == "uitvoerder-01").order_by(zending.c.id)).all()
+    assert [row.soort for row in rows][-1] == "MANIFEST"
+
+
+def test_a_file_made_by_hand_goes_through_and_its_batch_opens_with_plain_gpg(exchange, clock, gpg_home, tmp_path):
+    """Plain gpg and OpenSSH's sftp, as a partner without any of our code would do it."""
+    own = root(exchange) / "parties" / "huur-01"
+    gpg = [program("gpg"), "--homedir", str(gpg_home), "--batch", "--trust-model", "always"]
+    subprocess.run([*gpg, "--import", str(own / "secret.asc"), str(own / "exchange.asc")], check=True)
+    source = next((root(exchange) / "sftp" / "huur-01" / "in").glob("*_001.csv.pgp"))
+    row = opened_as_exchange(exchange, source)[0] | {"signaal_id": "MET-DE-HAND-1", "achternaam": "Bakker"}
+    plain = tmp_path / "hand.csv"
+    plain.write_bytes(as_csv([row]))
+    name = files.file_name("huur-01", DAY, 70)
+    recipient = exchange.config.exchange.pgp_vingerafdruk
+    subprocess.run([*gpg, "--sign", "--encrypt", "-r", recipient, "-o", str(tmp_path / name), str(plain)], check=True)
+    port = (root(exchange) / "server" / "port").read_text()
+    command = [program("sftp"), "-q", "-b", "-", "-P", port, "-i", str(own / "id_ed25519")]
+    options = ["IdentitiesOnly=yes", "StrictHostKeyChecking=yes", f"UserKnownHostsFile={own / 'known_hosts'}"]
+    options = [f"-o{option}" for option in options]
+    subprocess.run(
+        [*command, *options, "huur-01@127.0.0.1"], input=f"put {tmp_path / name} in/{name}\n".encode(), check=True
+    )
+    night(exchange, clock)
+    row_state = next(one for one in status(exchange)["aanleveringen"] if one["bestand"] == name)
+    assert row_state["doorgezet"] == 1
+    batches = {(one["uitvoerder"], one["gemeentecode"], one["bestand"]) for one in status(exchange)["batches"]}
+    for party in {uitvoerder for uitvoerder, _, _ in batches}:
+        secret = root(exchange) / "parties" / party / "secret.asc"
+        subprocess.run([*gpg, "--import", str(secret)], check=True)
+    texts = [
+        subprocess.run(
+            [*gpg, "--decrypt", str(root(exchange) / "sftp" / party / "uit" / code / bestand)],
+            check=True,
+            capture_output=True,
+        ).stdout.decode()
+        for party, code, bestand in batches
+    ]
+    assert sum("MET-DE-HAND-1" in text or "Bakker" in text for text in texts) >= 1
