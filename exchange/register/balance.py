@@ -38,9 +38,9 @@ def per_aanlevering(db: sa.Connection) -> dict[int, Counter[str]]:
     for row in db.execute(sa.select(aanlevering)):
         counts[row.nr] = Counter(regels=row.regels, aanvaard=row.aanvaard, afgekeurd=row.afgekeurd, dubbel=row.dubbel)
     for nr, place, rows in db.execute(_placed_query()).all():
-        counts[nr][place] += rows
+        counts[nr][place] += int(rows)  # PostgreSQL sums to a Decimal
     for nr, place, rows in db.execute(_exception_query()).all():
-        counts[nr][place] += rows
+        counts[nr][place] += int(rows)  # PostgreSQL sums to a Decimal
     return counts
 
 
