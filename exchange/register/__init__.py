@@ -15,7 +15,7 @@ def engine(url: str) -> sa.Engine:
 
     A deferred `BEGIN` that reads first fails under a second writer instead of waiting for it.
     """
-    made = sa.create_engine(url, pool_pre_ping=True)
+    made = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)  # an exception shows no row
     if made.dialect.name == "sqlite":
         sa.event.listen(made, "connect", _prepare_sqlite)
         sa.event.listen(made, "begin", _begin_immediate)

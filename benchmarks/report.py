@@ -1,0 +1,50 @@
+"""docs/performance.md, from what was measured."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+
+from benchmarks.measure import Run
+
+_HEAD = """# Performance
+
+Written by `make bench`: {rounds} interleaved rounds on one machine, medians. Seconds are without start-up; memory is the
+highest sum (PSS) of all processes at one moment. Timings of a shared machine differ by a third from day to day; the ratios
+hold better.
+
+* **bare tools**: `sftp get`, `gpg -d`, polars read and split, `gpg -se` for every part (two at a time), `sftp put`. No checks.
+* **obvious Python**: paramiko as it comes, `read_csv`, pandera, `groupby().to_csv`, python-gnupg one by one.
+* **product**: its own steps with every check, the register and all terugmeldingen, in two processes, without Airflow.
+"""
+
+
+def text(found: Mapping[int, Mapping[str, Sequence[Run]]], memory: Mapping[int, float], rounds: int) -> str:
+    """The whole page."""
+    parts = [_HEAD.format(rounds=rounds)]
+    for size, runs in found.items():
+        parts.append(f"\n## {size:,} signals in 60 files\n\n{_table(runs)}\n")
+        parts += [f"\nPer step, {name} (median seconds): {_steps(runs[name])}.\n" for name in runs]
+    small, large = memory.values()
+    parts.append(
+        "\n## One large file\n\nPeak memory of a whole night on SQLite with all signals in one file: "
+        f"{small:.0f} MiB at 100,000 and {large:.0f} MiB at 200,000 signals ({large / small:.2f} times).\n"
+    )
+    return "".join(parts)
+
+
+def _table(runs: Mapping[str, Sequence[Run]]) -> str:
+    lines = ["| way | seconds | times the bare tools | peak MiB |", "|---|---|---|---|"]
+    bare = runs["bare tools"]
+    for name, own in runs.items():
+        seconds = statistics.median(run.seconds for run in own)
+        ratio = statistics.median(one.seconds / other.seconds for one, other in zip(own, bare, strict=True))
+        spread = f"{min(run.seconds for run in own):.1f} - {max(run.seconds for run in own):.1f}"
+        peak = statistics.median(run.peak for run in own)
+        lines.append(f"| {name} | {seconds:.1f} ({spread}) | {ratio:.2f} | {peak:.0f} |")
+    return "\n".join(lines)
+
+
+def _steps(runs: Sequence[Run]) -> str:
+    names = runs[0].steps
+    return ", ".join(f"{name} {statistics.median(run.steps[name] for run in runs):.1f}" for name in names)
