@@ -1,0 +1,187 @@
+"""The SFTP protocol where paramiko's own way is too slow or too trusting.
+
+Reading: paramiko's prefetch asks for the whole file at once and polls when told to ask for less; here a few MiB are
+under way at any time, so memory stays flat and no thread is needed. Writing: paramiko's pipelined mode drops the
+answers to single writes; here each one is looked at. Names: paramiko stops at a name that is not UTF-8, so that one
+odd file would hide a whole folder. Built on its request layer, which has no public form.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import paramiko
+from paramiko.sftp import (
+    CMD_DATA,
+    CMD_EXTENDED,
+    CMD_EXTENDED_REPLY,
+    CMD_HANDLE,
+    CMD_NAME,
+    CMD_OPENDIR,
+    CMD_READ,
+    CMD_READDIR,
+    CMD_STATUS,
+    CMD_WRITE,
+    SFTP_EOF,
+    SFTP_NO_SUCH_FILE,
+    SFTP_OK,
+    SFTP_PERMISSION_DENIED,
+    SFTPError,
+    int64,
+)
+
+#: The channel: bytes that a server may send ahead, and bytes per SSH packet.
+WINDOW, PACKET = 1 << 22, 1 << 17
+#: Bytes asked for, or sent, and not yet answered.
+UNDER_WAY = 1 << 22
+#: Bytes per request that every server takes (draft-ietf-secsh-filexfer-02, 3), and the most that we ask for.
+SAFE, MOST = 1 << 15, 255 << 10
+
+
+class Refused(OSError):
+    """A server's refusal; `code` is the SFTP status. Its text is left out: it may hold anything."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        super().__init__(f"SFTP status {code}")
+
+
+class Session(paramiko.SFTPClient):
+    """paramiko's client, with listing, reading and writing of its own."""
+
+    if TYPE_CHECKING:  # what the stubs leave out
+
+        def _request(self, kind: int, *args: object) -> tuple[int, paramiko.Message]: ...
+        def _async_request(self, asker: object, kind: int, *args: object) -> int: ...
+        def _read_response(self, waitfor: int | None = None) -> object: ...
+
+    def entries(self, folder: str) -> Iterator[tuple[str, paramiko.SFTPAttributes]]:
+        """Names and attributes in a folder; what is not UTF-8 in a name becomes lone surrogates."""
+        kind, answer = self._request(CMD_OPENDIR, folder)
+        _expect(CMD_HANDLE, kind)
+        with paramiko.SFTPFile(self, answer.get_binary()) as handle:
+            while True:
+                try:
+                    kind, answer = self._request(CMD_READDIR, handle.handle)
+                except EOFError:
+                    return
+                _expect(CMD_NAME, kind)
+                for _ in range(answer.get_int()):
+                    name = answer.get_binary().decode("utf-8", "surrogateescape")
+                    answer.get_binary()  # the line as `ls -l` would show it
+                    attributes = paramiko.SFTPAttributes._from_msg(answer)  # type: ignore[attr-defined]
+                    if name not in (".", ".."):
+                        yield name, attributes
+
+    def read(self, handle: bytes, size: int) -> Iterator[bytes]:
+        """The first `size` bytes of an open file, in order; EOFError when it has become shorter."""
+        reading = _Reading(self, handle)
+        position = asked = 0
+        while position < size:
+            while asked < size and len(reading.asked) * self.read_length < UNDER_WAY:
+                length = min(self.read_length, size - asked)
+                reading.ask(asked, length)
+                asked += length
+            while position not in reading.arrived:
+                self._read_response()
+                if reading.fault:
+                    raise reading.fault
+            data = reading.arrived.pop(position)
+            position += len(data)
+            yield data
+
+    def write(self, handle: bytes, blocks: Iterator[bytes]) -> None:
+        """Write blocks of at most SAFE bytes one behind the other; the first refusal is raised."""
+        writing = _Writing(self)
+        offset = 0
+        for data in blocks:
+            number = self._async_request(writing, CMD_WRITE, handle, int64(offset), data)
+            writing.asked.add(number)
+            offset += len(data)
+            writing.wait(UNDER_WAY // SAFE)
+        writing.wait(0)
+
+    @cached_property
+    def read_length(self) -> int:
+        """Bytes per read request: what the server says it takes, else what all servers take."""
+        try:
+            kind, answer = self._request(CMD_EXTENDED, "limits@openssh.com")
+        except OSError:
+            return SAFE
+        _expect(CMD_EXTENDED_REPLY, kind)
+        answer.get_int64()  # bytes per packet
+        return min(MOST, max(SAFE, answer.get_int64()))
+
+    def _convert_status(self, answer: paramiko.Message) -> None:
+        """In paramiko's place: the text that comes with a status is not read."""
+        code = answer.get_int()
+        if code == SFTP_OK:
+            return
+        if code == SFTP_EOF:
+            raise EOFError
+        if code == SFTP_NO_SUCH_FILE:
+            raise FileNotFoundError(errno.ENOENT, "")
+        if code == SFTP_PERMISSION_DENIED:
+            raise PermissionError(errno.EACCES, "")
+        raise Refused(code)
+
+
+class _Reading:
+    """Read requests under way; paramiko hands over each answer as it comes in."""
+
+    def __init__(self, session: Session, handle: bytes) -> None:
+        self._session, self._handle = session, handle
+        self.asked: dict[int, tuple[int, int]] = {}  # request number: offset, length
+        self.arrived: dict[int, bytes] = {}  # by offset
+        self.fault: Exception | None = None
+
+    def ask(self, offset: int, length: int) -> None:
+        number = self._session._async_request(self, CMD_READ, self._handle, int64(offset), length)
+        self.asked[number] = offset, length
+
+    def _async_response(self, kind: int, answer: paramiko.Message, number: int) -> None:
+        offset, length = self.asked.pop(number)
+        try:
+            if kind == CMD_STATUS:
+                self._session._convert_status(answer)
+            _expect(CMD_DATA, kind)
+            self.arrived[offset] = data = answer.get_binary()
+            if not data:
+                raise EOFError
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            self.fault = self.fault or error
+            return
+        if len(data) < length:  # a server may give less than asked
+            self.ask(offset + len(data), length - len(data))
+
+
+class _Writing:
+    """Write requests under way."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.asked: set[int] = set()
+        self._fault: Exception | None = None
+
+    def wait(self, most: int) -> None:
+        """Until at most so many are under way."""
+        while len(self.asked) > most and not self._fault:
+            self._session._read_response()
+        if self._fault:
+            raise self._fault
+
+    def _async_response(self, kind: int, answer: paramiko.Message, number: int) -> None:
+        self.asked.remove(number)
+        try:
+            _expect(CMD_STATUS, kind)
+            self._session._convert_status(answer)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            self._fault = self._fault or error
+
+
+def _expect(wanted: int, kind: int) -> None:
+    if kind != wanted:
+        raise SFTPError(f"answer {kind} where {wanted} belongs")
