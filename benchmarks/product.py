@@ -1,4 +1,4 @@
-"""The product's own steps with every check, the register and the terugmeldingen; two processes, as two Airflow slots."""
+"""The product's own steps with every check, the register and the terugmeldingen; two processes, as two tasks."""
 
 from __future__ import annotations
 

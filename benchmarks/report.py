@@ -9,11 +9,12 @@ from benchmarks.measure import Run
 
 _HEAD = """# Performance
 
-Written by `make bench`: {rounds} interleaved rounds on one machine, medians. Seconds are without start-up; memory is the
-highest sum (PSS) of all processes at one moment. Timings of a shared machine differ by a third from day to day; the ratios
-hold better.
+Written by `make bench`: {rounds} interleaved rounds on one machine, medians. Seconds are without start-up; memory is
+the highest sum (PSS) of all processes at one moment. Timings of a shared machine differ by a third from day to day; the
+ratios hold better.
 
-* **bare tools**: `sftp get`, `gpg -d`, polars read and split, `gpg -se` for every part (two at a time), `sftp put`. No checks.
+* **bare tools**: `sftp get`, `gpg -d`, polars read and split, `gpg -se` for every part (two at a time),
+  `sftp put`. No checks.
 * **obvious Python**: paramiko as it comes, `read_csv`, pandera, `groupby().to_csv`, python-gnupg one by one.
 * **product**: its own steps with every check, the register and all terugmeldingen, in two processes, without Airflow.
 """
