@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import stat
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -135,7 +135,7 @@ class Connection:
                 if self.stat(folder) is None:  # unless the party or another worker made it meanwhile
                     raise
 
-    def _blocks(self, path: str) -> Iterator[bytes]:
+    def _blocks(self, path: str) -> Generator[bytes]:
         with translated(self._partij), self._session.open(self._path(path), "rb") as remote:
             yield from self._session.read(_handle(remote), remote.stat().st_size or 0)
 
