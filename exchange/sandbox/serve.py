@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
+import os
+import select
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,40 +20,70 @@ from exchange.faults import SandboxFault
 
 HOST = "127.0.0.1"
 #: Seconds in which a server that was just started must answer.
-PATIENCE = 20.0
+PATIENCE = 30.0
+#: What a server that another process started says on standard output once it listens.
+READY = b"listening\n"
 
 
 def run(folder: Path) -> None:
-    """Serve the sandbox in `folder` on loopback until interrupted."""
+    """Serve the sandbox in `folder` on loopback until interrupted; raises SandboxFault when it cannot listen."""
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(folder))
+        asyncio.run(_serve(folder, tied=False))
 
 
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[int]:
-    """The same in a process of its own; yields the port once it answers."""
-    port = int((folder / "server" / "port").read_text())
-    with subprocess.Popen([sys.executable, "-m", "exchange.sandbox.serve", str(folder)]) as process:
+    """The same in a process of its own, which never outlives this one; yields the port once it listens."""
+    port = _port(folder)
+    command = [sys.executable, "-m", "exchange.sandbox.serve", str(folder), "tied"]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,  # Ctrl-C is for us: it stops when we say so
+    ) as process:
         try:
-            _wait(port, process)
+            assert process.stdout is not None
+            heard = select.select([process.stdout], [], [], PATIENCE)[0]
+            # its own word: an answer on the port could come from somebody else's server
+            if not heard or process.stdout.readline() != READY:
+                raise SandboxFault(f"no SFTP server came up on port {port}")
             yield port
         finally:
             process.terminate()
 
 
-async def _serve(folder: Path) -> None:
-    server = folder / "server"
-    listener = await asyncssh.create_server(
-        lambda: _Accounts(server / "authorized_keys"),
-        HOST,
-        int((server / "port").read_text()),
-        server_host_keys=[str(server / "ssh_host_ed25519")],
-        sftp_factory=lambda channel: _Shut(channel, folder / "sftp"),
-        allow_scp=False,
-        process_factory=None,
-    )
+async def _serve(folder: Path, *, tied: bool) -> None:
+    """Until cancelled, or when `tied` until standard input ends: then whoever started us is gone."""
+    server, port = folder / "server", _port(folder)
+    try:
+        listener = await asyncssh.create_server(
+            lambda: _Accounts(server / "authorized_keys"),
+            HOST,
+            port,
+            server_host_keys=[str(server / "ssh_host_ed25519")],
+            sftp_factory=lambda channel: _Shut(channel, folder / "sftp"),
+            allow_scp=False,
+            agent_forwarding=False,
+            password_auth=False,
+            kbdint_auth=False,
+        )
+    except OSError as error:
+        raise SandboxFault(f"no SFTP server can listen on port {port}: {os.strerror(error.errno or 0)}") from error
     async with listener:
-        await listener.wait_closed()
+        if tied:
+            sys.stdout.buffer.write(READY)
+            sys.stdout.flush()
+            await asyncio.to_thread(sys.stdin.buffer.read)
+        else:
+            await listener.wait_closed()
+
+
+def _port(folder: Path) -> int:
+    try:
+        return int((folder / "server" / "port").read_text())
+    except (OSError, ValueError) as error:
+        raise SandboxFault(f"{folder} is not a sandbox") from error
 
 
 class _Accounts(asyncssh.SSHServer):
@@ -66,9 +96,8 @@ class _Accounts(asyncssh.SSHServer):
         self._connection = conn
 
     def begin_auth(self, username: str) -> bool:
-        listed = self._keys / username
-        if username.replace("-", "").isalnum() and listed.is_file():
-            self._connection.set_authorized_keys(str(listed))
+        if username in {listed.name for listed in self._keys.iterdir()}:  # a name, never a path
+            self._connection.set_authorized_keys(str(self._keys / username))
         return True
 
     def public_key_auth_supported(self) -> bool:
@@ -76,21 +105,47 @@ class _Accounts(asyncssh.SSHServer):
 
 
 class _Shut(asyncssh.SFTPServer):
-    """One party's folder is all there is."""
+    """One party's folder is all there is: no path and no link leads out of it.
+
+    asyncssh keeps the text of a path inside; where a link on the way leads is looked at here.
+    """
 
     def __init__(self, channel: asyncssh.SSHServerChannel[bytes], root: Path) -> None:
-        party = channel.get_extra_info("username")
-        super().__init__(channel, chroot=str(root / party).encode())
+        folder = os.path.realpath(root / channel.get_extra_info("username"))
+        super().__init__(channel, chroot=os.fsencode(folder))
+        self._root = os.fsencode(folder)
 
+    def map_path(self, path: bytes) -> bytes:
+        local = super().map_path(path)
+        self._inside(local)
+        return local
 
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + PATIENCE
-    while time.monotonic() < until and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1):
-            return
-        time.sleep(0.05)
-    raise SandboxFault(f"no SFTP server answers on port {port}")
+    def lstat(self, path: bytes) -> asyncssh.SFTPAttrs:
+        """Of the link itself, wherever it leads: a client sees that it is one."""
+        return asyncssh.SFTPAttrs.from_local(os.lstat(self._unfollowed(path)))
+
+    def remove(self, path: bytes) -> None:
+        """The link itself as well."""
+        os.remove(self._unfollowed(path))  # noqa: PTH107 (bytes: a client's name need not be UTF-8)
+
+    def symlink(self, *_paths: bytes) -> None:
+        """Refused: neither we nor a party need links here."""
+        raise asyncssh.SFTPPermissionDenied("no links")
+
+    def link(self, *_paths: bytes) -> None:
+        """Refused as well."""
+        raise asyncssh.SFTPPermissionDenied("no links")
+
+    def _unfollowed(self, path: bytes) -> bytes:
+        local = super().map_path(path)
+        self._inside(os.path.dirname(local) if local != self._root else local)  # noqa: PTH120
+        return local
+
+    def _inside(self, local: bytes) -> None:
+        real = os.path.realpath(local)
+        if real != self._root and not real.startswith(self._root + b"/"):
+            raise asyncssh.SFTPPermissionDenied("outside your folder")
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]))
+    asyncio.run(_serve(Path(sys.argv[1]), tied=sys.argv[2:] == ["tied"]))
