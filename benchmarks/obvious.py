@@ -17,7 +17,7 @@ SCHEMA = pandera.DataFrameSchema(
     {
         "signaal_id": pandera.Column(str, pandera.Check.str_matches(r"^[A-Za-z0-9._/-]{1,40}$")),
         "soort": pandera.Column(str, pandera.Check.isin(["VROEG", "EINDELEVERING", "WARME_OVERDRACHT"])),
-        "achternaam": pandera.Column(str, pandera.Check.str_length(1)),
+        "achternaam": pandera.Column(str, pandera.Check.str_length(min_value=1)),
         "huisnummer": pandera.Column(str, pandera.Check.str_matches(r"^[1-9][0-9]{0,4}$")),
         "postcode": pandera.Column(str, pandera.Check.str_matches(r"^[1-9][0-9]{3}[A-Z]{2}$")),
         "bedrag_cent": pandera.Column(str, pandera.Check.str_matches(r"^[0-9]+$")),

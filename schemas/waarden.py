@@ -34,9 +34,11 @@ TELEFOON = (
 )
 #: Free text that somebody can be called by or live at: at least one letter.
 NAAM = r".*\p{L}.*"
-VOORLETTERS = r"[\p{L}. '-]{1,30}"
-VOORVOEGSEL = r"[\p{L}. '’-]{1,20}"
-TEKST = r".{1,200}"
+VOORLETTERS = r"[\p{L}. '-]+"
+VOORVOEGSEL = r"[\p{L}. '’-]+"
+TEKST = r".+"
+#: Characters at most. Counted in the pattern, RE2 would copy its table of letters as often: 25 ms per use.
+HOOGSTENS = {VOORLETTERS: 30, VOORVOEGSEL: 20, TEKST: 200}
 
 #: What stands in `straat` when there is no home address.
 POSTBUS = r"(?i)^(?:postbus|antwoordnummer|p\.? ?o\.? ?box)\b"
@@ -54,7 +56,10 @@ def matches(values: pa.Array, pattern: str) -> pa.BooleanArray:
     """Whether each whole value fits `pattern`; null stays null. Dictionaries are judged per distinct value."""
     if pa.types.is_dictionary(values.type):
         return matches(values.dictionary, pattern).take(values.indices)
-    return pc.match_substring_regex(values, f"^(?:{pattern})$")
+    fitting = pc.match_substring_regex(values, f"^(?:{pattern})$")
+    if pattern in HOOGSTENS:
+        fitting = pc.and_(fitting, pc.less_equal(pc.utf8_length(values), HOOGSTENS[pattern]))
+    return fitting
 
 
 def is_bsn(values: pa.Array) -> npt.NDArray[np.bool_]:

@@ -14,6 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 Strings: TypeAlias = pa.StringArray | pa.ChunkedArray
 
@@ -145,19 +148,27 @@ def keyed_hash(values: Strings, key: bytes, domain: str) -> pa.Int64Array:
     return pa.array(_digests(plain, key, domain), mask=np.asarray(plain.is_null()))
 
 
-def melding_nr(adres: Strings, gemeentecode: Strings, key: bytes) -> pa.StringArray:
+def melding_nr(adres_hash: pa.Array | pa.ChunkedArray, gemeentecode: Strings, key: bytes) -> pa.StringArray:
     """The number of the melding at an address in a gemeente: "M-" and 12 characters (60 bits); null without address.
 
-    adres: as `normalise_address` gives it. The same address gives the same number for as long as the key is used. Its
-    domain is its own: a melding_nr in an uitvoerder's hands says nothing about the address hash in the register.
+    adres_hash: int64, as `keyed_hash` gives it. The same address gives the same number for as long as the key is used.
+    hash and gemeente are one AES block under a key of its own: without it a melding_nr in an uitvoerder's hands says
+    nothing about the hash in the register.
     """
-    place = pc.binary_join_element_wise(_text(gemeentecode), _text(adres), "|")
-    digests = _digests(place, key, "melding").view(np.uint64)
-    characters = np.empty((len(place), 14), np.uint8)
+    codes = _text(gemeentecode)
+    known = pc.and_(adres_hash.is_valid(), pc.fill_null(pc.equal(pc.binary_length(codes), 4), False))
+    known = known.combine_chunks() if isinstance(known, pa.ChunkedArray) else known
+    blocks = np.zeros(len(codes), np.dtype([("adres", ">i8"), ("gemeente", "S4"), ("rest", "S4")]))
+    blocks["adres"] = adres_hash.fill_null(0).to_numpy()
+    blocks["gemeente"] = codes.fill_null("").to_numpy(zero_copy_only=False).astype("S4")
+    own = blake2b(digest_size=32, key=key, person=b"melding").digest()
+    cipher = Cipher(AES(own), ECB()).encryptor()  # noqa: S305  single blocks, each other than the next: no mode is needed
+    digests = np.frombuffer(cipher.update(blocks.tobytes()), ">u8")[::2]
+    characters = np.empty((len(codes), 14), np.uint8)
     characters[:, 0], characters[:, 1] = ord("M"), ord("-")
     for at in range(12):
         characters[:, at + 2] = _LETTERS[(digests >> np.uint64(59 - 5 * at)) & np.uint64(31)]
-    return pc.if_else(place.is_valid(), _fixed_width(characters), None)
+    return pc.if_else(known, _fixed_width(characters), None)
 
 
 def content(block: pa.Table, columns: Sequence[str]) -> pa.StringArray:

@@ -150,6 +150,7 @@ def decide(
     address = identity.normalise_address(
         *(column(typed, name) for name in ("postcode", "huisnummer", "huisletter", "toevoeging"))
     )
+    adres = identity.keyed_hash(address, key, "adres")
     made = {
         "gemeentecode": placed.gemeentecode,
         "sector": placed.sector,
@@ -161,8 +162,8 @@ def decide(
         "vervangt_nr": followed.vorig_nr,
         "signaal_hash": pa.array(ids.signaal),
         "inhoud_hash": pa.array(ids.inhoud),
-        "adres_hash": identity.keyed_hash(address, key, "adres"),
-        "melding_nr": identity.melding_nr(address, placed.gemeentecode, key),
+        "adres_hash": adres,
+        "melding_nr": identity.melding_nr(adres, placed.gemeentecode, key),
     }
     names = [name for name in ACCEPTED.names if name not in ("partner", "ontvangen_op")]
     rows = pa.table({name: made[name] if name in made else typed[name] for name in names})

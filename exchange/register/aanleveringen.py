@@ -96,9 +96,7 @@ def close(
         signalen.insert(db, signaal, block)
     for block in refused:
         signalen.refused(db, block)
-    for (gemeentecode, sector), rows in sorted((verdict.partijen or {}).items()):
-        values = {"aanlevering_nr": file.nr, "gemeentecode": gemeentecode, "sector": sector, "aantal": rows}
-        db.execute(partij.insert().values(**values))
+    signalen.insert(db, partij, _partijen(file.nr, verdict.partijen or {}))
     for withdrawing, withdrawn in withdrawals:
         _withdraw(db, withdrawing, withdrawn)
     outbox.take_numbers(db, file.partner, "terugmelding", first_number, numbers)
@@ -106,6 +104,18 @@ def close(
         outbox.add(db, nu, answer)
     counts = {"regels": verdict.regels, "aanvaard": verdict.aanvaard, "afgekeurd": verdict.afgekeurd}
     ledger.append(db, nu, str(verdict.staat), {"aanlevering": file.nr, "code": verdict.code, **counts})
+
+
+def _partijen(nr: int, counts: Mapping[tuple[str, str], int]) -> pa.Table:
+    places = sorted(counts)
+    return pa.table(
+        {
+            "aanlevering_nr": pa.array([nr] * len(places), pa.int64()),
+            "gemeentecode": pa.array([gemeentecode for gemeentecode, _ in places], pa.string()),
+            "sector": pa.array([sector for _, sector in places], pa.string()),
+            "aantal": pa.array([counts[place] for place in places], pa.int64()),
+        }
+    )
 
 
 def _withdraw(db: sa.Connection, withdrawing: int, withdrawn: int) -> None:

@@ -20,19 +20,22 @@ from exchange.register.tables import logboek
 GENESIS = "0" * 64
 
 
-def append(db: sa.Connection, nu: datetime, gebeurtenis: str, gegevens: Mapping[str, str | int | None]) -> str:
-    """Append one entry in the event's own transaction and return the new head (64 hex digits).
+def append(db: sa.Connection, nu: datetime, gebeurtenis: str, *gegevens: Mapping[str, str | int | None]) -> None:
+    """Append an entry for each of `gegevens`, in the event's own transaction.
 
     Call it last: on PostgreSQL it locks the ledger until the transaction ends.
     """
     if db.dialect.name == "postgresql":
         db.execute(sa.text("LOCK TABLE logboek IN EXCLUSIVE MODE"))
     last = db.execute(sa.select(logboek.c.nr, logboek.c.kop).order_by(logboek.c.nr.desc()).limit(1)).first()
-    nr, previous = (last.nr + 1, last.kop) if last else (1, GENESIS)
-    body = json.dumps(dict(gegevens), sort_keys=True, separators=(",", ":"))
-    kop = _hash(previous, nr, nu, gebeurtenis, body)
-    db.execute(logboek.insert().values(nr=nr, tijdstip=nu, gebeurtenis=gebeurtenis, gegevens=body, kop=kop))
-    return kop
+    nr, kop = (last.nr, last.kop) if last else (0, GENESIS)
+    entries = []
+    for one in gegevens:
+        nr += 1
+        body = json.dumps(dict(one), sort_keys=True, separators=(",", ":"))
+        kop = _hash(kop, nr, nu, gebeurtenis, body)
+        entries.append({"nr": nr, "tijdstip": nu, "gebeurtenis": gebeurtenis, "gegevens": body, "kop": kop})
+    db.execute(logboek.insert(), entries)
 
 
 def head(db: sa.Connection) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -40,16 +41,16 @@ def add(db: sa.Connection, nu: datetime, built: Built) -> int:
     return int(made)
 
 
-def move(db: sa.Connection, zending_id: int, target: states.Zending, nu: datetime) -> None:
-    """Take a zending to `target`; raises StateConflict when another worker moved it first."""
+def move(db: sa.Connection, ids: Collection[int], target: states.Zending, nu: datetime) -> None:
+    """Take zendingen to `target`, all of them or none; raises StateConflict when another worker moved one first."""
     moment = {f"{target.value.lower()}_op": nu} if target is not states.Zending.GEBOUWD else {}
     done = db.execute(
         zending.update()
-        .where(zending.c.id == zending_id, zending.c.staat.in_(states.sources(target)))
+        .where(zending.c.id.in_(ids), zending.c.staat.in_(states.sources(target)))
         .values(staat=target, **moment)
     )
-    if done.rowcount != 1:
-        raise StateConflict("zending", zending_id, str(target))
+    if done.rowcount != len(ids):
+        raise StateConflict("zending", min(ids), str(target))
 
 
 def waiting(db: sa.Connection, ontvanger: str | None = None) -> list[sa.Row[Any]]:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from exchange.configuration import Uitvoerder
 from exchange.context import Exchange
 from exchange.faults import BalanceFault
-from exchange.register import leases, outbox, states
+from exchange.register import leases, outbox, signalen, states
 from exchange.register.tables import aanlevering, batch, partij, signaal, uitzondering, zending
 from transforms import batch as batches
 from transforms import csvbytes
@@ -114,7 +114,17 @@ def _prove(frozen: list[sa.Row[Any]], rows: pa.Table) -> None:
 
 
 def _earlier(exchange: Exchange, rows: pa.Table, night: date, codes: Sequence[str]) -> pa.Table:
-    """Signals accepted for these gemeenten in the past six months (`transforms.meldingen.EARLIER`)."""
+    """Signals of the past six months (`transforms.meldingen.EARLIER`) at the addresses of `rows`.
+
+    Files that go out tonight as a whole are left out: their rows are `rows` themselves.
+    """
+    tonight = sa.case((batch.c.nacht == night, 1), else_=0)
+    whole = (
+        sa.select(partij.c.aanlevering_nr)
+        .join(batch, batch.c.id == partij.c.batch_id, isouter=True)
+        .group_by(partij.c.aanlevering_nr)
+        .having(sa.func.sum(tonight) == sa.func.count())
+    )
     query = (
         sa.select(
             signaal.c.adres_hash,
@@ -132,14 +142,16 @@ def _earlier(exchange: Exchange, rows: pa.Table, night: date, codes: Sequence[st
             signaal.c.adres_hash.is_not(None),
             signaal.c.nr < pc.max(rows["nr"]).as_py(),
             signaal.c.nr.not_in(sa.select(uitzondering.c.signaal_nr)),
+            aanlevering.c.nr.not_in(whole),
         )
     )
+    addresses = rows["adres_hash"].drop_null()
     with exchange.register.connect() as db:
-        found = db.execute(query).all()
-    columns = list(zip(*found, strict=True)) if found else [()] * len(EARLIER)
-    return pa.table(
-        [pa.array(column, field.type) for column, field in zip(columns, EARLIER, strict=True)], schema=EARLIER
-    )
+        blocks = [
+            block.filter(pc.is_in(block["adres_hash"], value_set=addresses))
+            for block in signalen.stream(db, query, EARLIER)
+        ]
+    return pa.concat_tables([EARLIER.empty_table(), *blocks])
 
 
 def _encrypt_all(

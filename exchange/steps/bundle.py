@@ -58,20 +58,24 @@ def _freeze(exchange: Exchange, db: sa.Connection, night: date) -> None:
         if receiver is not None:
             members[receiver, code].append(row.id)
     left = _rows_left(db)
-    for (receiver, code), ids in sorted(members.items()):
-        made = db.execute(
-            batch.insert()
-            .values(
-                nacht=night,
-                uitvoerder=receiver,
-                gemeentecode=code,
-                bestand=f"VS_BATCH_{code}_{night:%Y%m%d}_001.csv.pgp",
-                staat=states.Batch.BEVROREN,
-                regels=sum(left[id] for id in ids),
-            )
-            .returning(batch.c.id)
-        ).scalar_one()
-        db.execute(partij.update().where(partij.c.id.in_(ids)).values(batch_id=made))
+    frozen = [
+        {
+            "nacht": night,
+            "uitvoerder": receiver,
+            "gemeentecode": code,
+            "bestand": f"VS_BATCH_{code}_{night:%Y%m%d}_001.csv.pgp",
+            "staat": states.Batch.BEVROREN,
+            "regels": sum(left[id] for id in ids),
+        }
+        for (receiver, code), ids in sorted(members.items())
+    ]
+    if not frozen:
+        return
+    made = db.execute(batch.insert().returning(batch.c.uitvoerder, batch.c.gemeentecode, batch.c.id), frozen)
+    assigned = [{"partij_id": id, "made": row.id} for row in made for id in members[row.uitvoerder, row.gemeentecode]]
+    db.execute(
+        partij.update().where(partij.c.id == sa.bindparam("partij_id")).values(batch_id=sa.bindparam("made")), assigned
+    )
 
 
 def _waiting(db: sa.Connection) -> list[sa.Row[Any]]:

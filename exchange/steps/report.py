@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -27,8 +28,9 @@ class ReportResult:
 
 def report(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> ReportResult:
     """Tell partners what stands at its uitvoerder and close the night; raises BalanceFault when rows do not add up."""
-    for partner in sorted(exchange.config.partners):
-        delivered.report(exchange, exchange.config.partners[partner], nu)
+    exchange.keyring  # noqa: B018  opened once, before the threads share it
+    with ThreadPoolExecutor(2) as pool:  # gpg works on one answer while the next is made
+        list(pool.map(lambda partner: delivered.report(exchange, partner, nu), exchange.config.partners.values()))
     published = publish.publish(exchange, nu)
     with exchange.register.connect() as db:
         proof = balance.prove(db)
