@@ -177,7 +177,7 @@ def test_an_upload_that_was_not_recorded_is_finished_whatever_stands_there(excha
         step()
     with exchange.register.begin() as db:
         row = next(one for one in outbox.waiting(db) if one.soort == "CONTROLE")
-        outbox.move(db, row.id, states.Zending.GEUPLOAD, clock())
+        outbox.move(db, [row.id], states.Zending.GEUPLOAD, clock())
     folder = root(exchange) / "sftp" / row.ontvanger / row.map
     content = exchange.archive.open(row.archief).read()
     temporary, final = folder / f".{row.naam}.{row.id}.tmp", folder / row.naam
