@@ -6,6 +6,7 @@ that memory holds the rows once and their text never all at the same time.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -22,12 +23,14 @@ from transforms import dates
 from transforms.csvbytes import constant
 from transforms.identity import signaal_ref
 from transforms.meldingen import GROUNDS, Meldingen, group, text
+from transforms.verdict import ACCEPTED
 
-#: Rows whose text is made at once; a larger batch is larger.
-_ROWS = 50_000
-
-#: What of the rows the text is made from.
-_READ = {*bat1.COLUMNS, "nr", "vervangt_nr"} - {"layout"}
+#: What of the accepted rows a batch is made from.
+READ = [
+    name
+    for name in ACCEPTED.names
+    if name in bat1.COLUMNS or name in ("nr", "vervangt_nr", "adres_hash", "bedreigende_situatie")
+]
 
 _CENTS = pa.array([f",{cent:02d}" for cent in range(100)])
 
@@ -45,8 +48,7 @@ def build_batches(
 ) -> Iterator[tuple[int, pa.Table]]:
     """Yield (batch_id, BAT1 table of text columns), in the order of batch_id. Batches without rows do not occur.
 
-    rows: typed accepted rows (see `schemas.signaal.TYPED`) with batch_id, nr, gemeentecode of tonight, partner,
-    melding_nr, adres_hash, vervangt_nr, wijkcode, buurtcode, routering, waarschuwingen, ontvangen_op (UTC).
+    rows: the columns READ of accepted rows, their gemeentecode that of tonight, and batch_id (int64).
     night: Amsterdam date. geleverd_op: aware. bestand: file name per batch_id. earlier: see `meldingen.EARLIER`.
     urgent_soorten: per batch_id the kinds that its uitvoerder set as urgent. The same rows give the same tables.
     """
@@ -59,16 +61,11 @@ def build_batches(
         "geleverd_op": dates.instant_text(geleverd_op),
         "terugkoppeling_voor": str(night + timedelta(days=terugkoppeling_dagen)),
     }
-    rows = rows.select([name for name in rows.column_names if name in _READ]).combine_chunks()
-    for first, last in _chunks(starts):
-        order = found.order[starts[first] : starts[last]]
-        volgorde = np.arange(len(order)) - np.repeat(
-            starts[first:last] - starts[first], np.diff(starts[first : last + 1])
-        )
-        table = _text(rows.take(pa.array(order)), found, order, volgorde + 1, partner_names, night_text)
-        for at in range(first, last):
-            own = table.slice(starts[at] - starts[first], starts[at + 1] - starts[at])
-            yield int(batch[starts[at]]), _named(own, bestand[int(batch[starts[at]])])
+    rows = rows.combine_chunks()
+    volgorde = np.arange(1, len(batch) + 1) - np.repeat(starts[:-1], np.diff(starts))
+    table = _text(rows.take(pa.array(found.order)), found, found.order, volgorde, partner_names, night_text)
+    for first, end in itertools.pairwise(starts):
+        yield int(batch[first]), _named(table.slice(first, end - first), bestand[int(batch[first])])
 
 
 def counts(table: pa.Table) -> dict[str, int]:
@@ -99,15 +96,6 @@ def manifest(
     return pa.table(
         {name: pa.array([str((fixed | line)[name]) for line in lines], pa.string()) for name in man1.COLUMNS}
     )
-
-
-def _chunks(starts: npt.NDArray[np.intp]) -> Iterator[tuple[int, int]]:
-    """Ranges of batches that together have about _ROWS rows."""
-    first = 0
-    while first < len(starts) - 1:
-        last = max(first + 1, int(np.searchsorted(starts, starts[first] + _ROWS, side="right")) - 1)
-        yield first, last
-        first = last
 
 
 def _named(table: pa.Table, bestand: str) -> pa.Table:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,18 +10,16 @@ from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from exchange.configuration import Uitvoerder
 from exchange.context import Exchange
 from exchange.faults import BalanceFault
-from exchange.register import leases, outbox, signalen, states
-from exchange.register.tables import aanlevering, batch, partij, signaal, uitzondering, zending
+from exchange.register import leases, outbox, states
+from exchange.register.tables import batch, zending
+from exchange.steps import frozen
 from transforms import batch as batches
 from transforms import csvbytes
-from transforms.dates import six_months_before
-from transforms.meldingen import EARLIER
 
 
 @dataclass(frozen=True)
@@ -34,129 +31,49 @@ class BuildResult:
 
 
 def shards(exchange: Exchange, night: date, maximum: int) -> list[list[str]]:
-    """The gemeentecodes of the night, spread by size; one empty shard when there is nothing but manifests to make."""
+    """The night's gemeentecodes in at most `maximum` ranges of about as many rows; one empty shard when there is
+    nothing but manifests to make. Ranges, because the work store is sorted by gemeentecode."""
     query = (
-        sa.select(batch.c.gemeentecode)
+        sa.select(batch.c.gemeentecode, sa.func.sum(batch.c.regels).label("regels"))
         .where(batch.c.nacht == night)
         .group_by(batch.c.gemeentecode)
-        .order_by(sa.func.sum(batch.c.regels).desc(), batch.c.gemeentecode)
+        .order_by(batch.c.gemeentecode)
     )
     with exchange.register.connect() as db:
-        codes = list(db.scalars(query))
-    return [shard for at in range(maximum) if (shard := codes[at::maximum])] or [[]]
+        rows = db.execute(query).all()
+    total, before = max(1, sum(row.regels for row in rows)), 0
+    found: list[list[str]] = [[] for _ in range(maximum)]
+    for row in rows:
+        found[int(before * maximum / total)].append(row.gemeentecode)
+        before += row.regels
+    return [shard for shard in found if shard] or [[]]
 
 
 def build(exchange: Exchange, night: date, codes: Sequence[str], nu: Callable[[], datetime]) -> BuildResult:
     """Build what is frozen for `codes` and not built yet; raises BalanceFault when rows are missing."""
-    frozen = _frozen(exchange, night, codes)
-    if frozen:
-        rows = _rows(exchange, frozen)
-        _prove(frozen, rows)
-        made = batches.build_batches(
-            rows,
-            night=night,
-            geleverd_op=nu(),
-            bestand={row.id: row.bestand for row in frozen},
-            partner_names={partner.id: partner.naam for partner in exchange.config.partners.values()},
-            earlier=_earlier(exchange, rows, night, codes),
-            terugkoppeling_dagen=exchange.config.uitlevering.terugkoppeling_dagen,
-            urgent_soorten={row.id: exchange.config.uitvoerders[row.uitvoerder].urgent_soorten for row in frozen},
-        )
-        _encrypt_all(exchange, {row.id: row for row in frozen}, made, nu)
+    waiting = frozen.frozen(exchange, night, codes)
+    if waiting.batches:
+        earlier = frozen.earlier(exchange, waiting, night, codes)
+        names = {partner.id: partner.naam for partner in exchange.config.partners.values()}
+        for lot in frozen.portions(waiting):
+            made = batches.build_batches(
+                frozen.rows(exchange, waiting, lot),
+                night=night,
+                geleverd_op=nu(),
+                bestand={row.id: row.bestand for row in lot},
+                partner_names=names,
+                earlier=earlier,
+                terugkoppeling_dagen=exchange.config.uitlevering.terugkoppeling_dagen,
+                urgent_soorten={row.id: exchange.config.uitvoerders[row.uitvoerder].urgent_soorten for row in lot},
+            )
+            _encrypt_all(exchange, {row.id: row for row in lot}, made, nu)
     _manifests(exchange, night, nu)
-    return BuildResult(len(frozen), sum(row.regels for row in frozen))
-
-
-def _frozen(exchange: Exchange, night: date, codes: Sequence[str]) -> list[sa.Row[Any]]:
-    query = sa.select(batch).where(
-        batch.c.nacht == night, batch.c.gemeentecode.in_(codes), batch.c.staat == states.Batch.BEVROREN
-    )
-    with exchange.register.connect() as db:
-        return list(db.execute(query.order_by(batch.c.id)))
-
-
-def _rows(exchange: Exchange, frozen: list[sa.Row[Any]]) -> pa.Table:
-    """The accepted rows of the frozen batches, with `batch_id`, less what was taken out of its partij."""
-    ids = [row.id for row in frozen]
-    parts = sa.select(partij, aanlevering.c.poging).join(aanlevering).where(partij.c.batch_id.in_(ids))
-    gone = sa.select(uitzondering.c.signaal_nr).join(partij).where(partij.c.batch_id.in_(ids))
-    by_file: dict[tuple[int, int], list[sa.Row[Any]]] = defaultdict(list)
-    with exchange.register.connect() as db:
-        for row in db.execute(parts.order_by(partij.c.aanlevering_nr)):
-            by_file[row.aanlevering_nr, row.poging].append(row)
-        excluded = pa.array(db.scalars(gone), pa.int64())
-    pieces = []
-    for (nr, generation), members in by_file.items():
-        assigned = pa.table(
-            {
-                "gemeentecode": pa.array([row.gemeentecode for row in members], pa.string()),
-                "sector": pa.array([row.sector for row in members], pa.string()),
-                "batch_id": pa.array([row.batch_id for row in members], pa.int64()),
-            }
-        )
-        for piece in exchange.work.read(nr, generation, {row.gemeentecode for row in members}, None):
-            joined = piece.join(assigned, ["gemeentecode", "sector"], join_type="inner")
-            pieces.append(joined.filter(pc.invert(pc.is_in(joined["nr"], value_set=excluded))))
-    current = {row.id: row.gemeentecode for row in frozen}
-    rows = pa.concat_tables(pieces)
-    codes = pa.array([current[id] for id in ids])
-    followed = codes.take(pc.index_in(rows["batch_id"], pa.array(ids, pa.int64())))  # after a successor gemeente
-    return rows.set_column(rows.column_names.index("gemeentecode"), "gemeentecode", followed)
-
-
-def _prove(frozen: list[sa.Row[Any]], rows: pa.Table) -> None:
-    """Every batch has exactly the rows that were frozen: otherwise nothing goes out."""
-    counted = rows.group_by("batch_id").aggregate([("batch_id", "count")])
-    found = dict(zip(counted["batch_id"].to_pylist(), counted["batch_id_count"].to_pylist(), strict=True))
-    wrong = {row.id: found.get(row.id, 0) - row.regels for row in frozen if found.get(row.id, 0) != row.regels}
-    if wrong:
-        raise BalanceFault({f"batch {id}": difference for id, difference in wrong.items()})
-
-
-def _earlier(exchange: Exchange, rows: pa.Table, night: date, codes: Sequence[str]) -> pa.Table:
-    """Signals of the past six months (`transforms.meldingen.EARLIER`) at the addresses of `rows`.
-
-    Files that go out tonight as a whole are left out: their rows are `rows` themselves.
-    """
-    tonight = sa.case((batch.c.nacht == night, 1), else_=0)
-    whole = (
-        sa.select(partij.c.aanlevering_nr)
-        .join(batch, batch.c.id == partij.c.batch_id, isouter=True)
-        .group_by(partij.c.aanlevering_nr)
-        .having(sa.func.sum(tonight) == sa.func.count())
-    )
-    query = (
-        sa.select(
-            signaal.c.adres_hash,
-            signaal.c.ontvangen_op,
-            signaal.c.nr,
-            signaal.c.soort,
-            aanlevering.c.partner,
-            signaal.c.bedrag_cent,
-        )
-        .select_from(signaal)
-        .join(aanlevering, aanlevering.c.nr == signaal.c.nr.op(">>")(sa.literal_column("24")))
-        .where(
-            signaal.c.gemeentecode.in_(codes),
-            signaal.c.ontvangen_op >= six_months_before(night),
-            signaal.c.adres_hash.is_not(None),
-            signaal.c.nr < pc.max(rows["nr"]).as_py(),
-            signaal.c.nr.not_in(sa.select(uitzondering.c.signaal_nr)),
-            aanlevering.c.nr.not_in(whole),
-        )
-    )
-    addresses = rows["adres_hash"].drop_null()
-    with exchange.register.connect() as db:
-        blocks = [
-            block.filter(pc.is_in(block["adres_hash"], value_set=addresses))
-            for block in signalen.stream(db, query, EARLIER)
-        ]
-    return pa.concat_tables([EARLIER.empty_table(), *blocks])
+    return BuildResult(len(waiting.batches), sum(row.regels for row in waiting.batches))
 
 
 def _encrypt_all(
     exchange: Exchange,
-    frozen: dict[int, sa.Row[Any]],
+    rows: dict[int, sa.Row[Any]],
     made: Iterator[tuple[int, pa.Table]],
     nu: Callable[[], datetime],
 ) -> None:
@@ -164,7 +81,7 @@ def _encrypt_all(
     exchange.keyring  # noqa: B018  opened once, before the threads share it
     with ThreadPoolExecutor(2) as pool:
         while some := list(itertools.islice(made, 8)):  # no more batches in memory than are being worked on
-            list(pool.map(lambda item: _encrypt(exchange, frozen[item[0]], item[1], nu), some))
+            list(pool.map(lambda item: _encrypt(exchange, rows[item[0]], item[1], nu), some))
 
 
 def _encrypt(exchange: Exchange, row: sa.Row[Any], table: pa.Table, nu: Callable[[], datetime]) -> None:

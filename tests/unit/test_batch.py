@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from schemas import batch as bat1
@@ -163,12 +164,11 @@ def test_rows_of_two_gemeenten_come_out_as_two_batches_that_know_nothing_of_each
     assert made[2]["volgorde"].tolist() == ["1", "2"]
 
 
-def test_batches_cut_from_one_piece_of_text_are_the_same_as_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_made_together_are_the_same_as_apart() -> None:
     table = rows(*({"batch_id": number % 2 + 1, "gemeentecode": ["0363", "0344"][number % 2]} for number in range(9)))
-    whole = built(table)
-    monkeypatch.setattr(batch, "_ROWS", 1)
     for id, frame in built(table).items():
-        pd.testing.assert_frame_equal(frame, whole[id])
+        apart = built(table.filter(pc.equal(table["batch_id"], id)))
+        pd.testing.assert_frame_equal(frame, apart[id])
 
 
 def test_no_rows_are_no_batches() -> None:
