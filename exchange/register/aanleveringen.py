@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -67,7 +67,7 @@ def close(
     accepted: Iterable[pa.Table] = (),
     refused: Iterable[pa.Table] = (),
     withdrawals: Iterable[tuple[int, int]] = (),
-    answers: Iterable[outbox.Built] = (),
+    answers: Sequence[outbox.Built] = (),
     first_number: int = 0,
     numbers: int = 0,
 ) -> None:
@@ -100,8 +100,7 @@ def close(
     for withdrawing, withdrawn in withdrawals:
         _withdraw(db, withdrawing, withdrawn)
     outbox.take_numbers(db, file.partner, "terugmelding", first_number, numbers)
-    for answer in answers:
-        outbox.add(db, nu, answer)
+    outbox.add(db, nu, answers)
     counts = {"regels": verdict.regels, "aanvaard": verdict.aanvaard, "afgekeurd": verdict.afgekeurd}
     ledger.append(db, nu, str(verdict.staat), {"aanlevering": file.nr, "code": verdict.code, **counts})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -32,13 +32,17 @@ class Built:
     nacht: date | None = None
 
 
-def add(db: sa.Connection, nu: datetime, built: Built) -> int:
-    """Put a file in the outbox, with its ledger entry; returns the zending id."""
-    made = db.execute(
-        zending.insert().values(staat=states.Zending.GEBOUWD, gebouwd_op=nu, **built.__dict__).returning(zending.c.id)
-    ).scalar_one()
-    ledger.append(db, nu, "ZENDING_GEBOUWD", {"zending": made, "soort": built.soort, "sha256": built.sha256})
-    return int(made)
+def add(db: sa.Connection, nu: datetime, files: Sequence[Built]) -> list[int]:
+    """Put files in the outbox, each with its ledger entry; returns the zending ids in the same order."""
+    if not files:
+        return []
+    values = [{"staat": states.Zending.GEBOUWD, "gebouwd_op": nu, **built.__dict__} for built in files]
+    made = db.scalars(zending.insert().returning(zending.c.id, sort_by_parameter_order=True), values).all()
+    facts = [
+        {"zending": nr, "soort": built.soort, "sha256": built.sha256} for nr, built in zip(made, files, strict=True)
+    ]
+    ledger.append(db, nu, "ZENDING_GEBOUWD", *facts)
+    return [int(nr) for nr in made]
 
 
 def move(db: sa.Connection, ids: Collection[int], target: states.Zending, nu: datetime) -> None:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from exchange.configuration import Uitvoerder
 from exchange.context import Exchange
-from exchange.faults import BalanceFault
+from exchange.faults import StateConflict
 from exchange.register import leases, outbox, states
 from exchange.register.tables import batch, zending
 from exchange.steps import frozen
@@ -77,27 +77,33 @@ def _encrypt_all(
     made: Iterator[tuple[int, pa.Table]],
     nu: Callable[[], datetime],
 ) -> None:
-    """Encrypt batch after batch, two at a time: starting gpg costs more than the work it does on a small file."""
+    """Encrypt and record eight batches at a time, two side by side: starting gpg costs more than its work on a small
+    file, and a transaction more than what it writes."""
     exchange.keyring  # noqa: B018  opened once, before the threads share it
     with ThreadPoolExecutor(2) as pool:
-        while some := list(itertools.islice(made, 8)):  # no more batches in memory than are being worked on
-            list(pool.map(lambda item: _encrypt(exchange, rows[item[0]], item[1], nu), some))
+        while some := [(rows[id], table) for id, table in itertools.islice(made, 8)]:
+            built = list(pool.map(lambda one: _encrypt(exchange, *one), some))
+            _record(exchange, some, built, nu())
 
 
-def _encrypt(exchange: Exchange, row: sa.Row[Any], table: pa.Table, nu: Callable[[], datetime]) -> None:
-    receiver = exchange.config.uitvoerders[row.uitvoerder]
-    content = csvbytes.to_csv(table)
-    built = encrypted(exchange, receiver, content, "BATCH", f"uit/{row.gemeentecode}", row.bestand, row.nacht)
-    moment = nu()
+def _encrypt(exchange: Exchange, row: sa.Row[Any], table: pa.Table) -> outbox.Built:
+    receiver, content = exchange.config.uitvoerders[row.uitvoerder], csvbytes.to_csv(table)
+    return encrypted(exchange, receiver, content, "BATCH", f"uit/{row.gemeentecode}", row.bestand, row.nacht)
+
+
+def _record(
+    exchange: Exchange, made: Sequence[tuple[sa.Row[Any], pa.Table]], built: Sequence[outbox.Built], moment: datetime
+) -> None:
     with exchange.register.begin() as db:
-        zending_id = outbox.add(db, moment, built)
-        done = db.execute(
-            batch.update()
-            .where(batch.c.id == row.id, batch.c.staat.in_(states.sources(states.Batch.GEBOUWD)))
-            .values(staat=states.Batch.GEBOUWD, zending_id=zending_id, **batches.counts(table))
-        )
-        if done.rowcount != 1:
-            raise BalanceFault({f"batch {row.id}": 0})
+        zendingen = outbox.add(db, moment, built)
+        for (row, table), zending_id in zip(made, zendingen, strict=True):
+            done = db.execute(
+                batch.update()
+                .where(batch.c.id == row.id, batch.c.staat.in_(states.sources(states.Batch.GEBOUWD)))
+                .values(staat=states.Batch.GEBOUWD, zending_id=zending_id, **batches.counts(table))
+            )
+            if done.rowcount != 1:
+                raise StateConflict("batch", row.id, str(states.Batch.GEBOUWD))
 
 
 def encrypted(
@@ -139,4 +145,4 @@ def _manifest(
     moment = nu()
     with exchange.register.begin() as db:
         leases.renew(db, lease, moment)
-        outbox.add(db, moment, built)
+        outbox.add(db, moment, [built])

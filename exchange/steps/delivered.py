@@ -66,7 +66,7 @@ def _report(exchange: Exchange, partner: Partner, lease: leases.Lease, nu: Calla
     with exchange.register.begin() as db:
         leases.renew(db, lease, nu())
         outbox.take_numbers(db, partner.id, "terugmelding", number, 1)
-        made = outbox.add(db, moment, built)
+        [made] = outbox.add(db, moment, [built])
         ids = [part.id for part in parts]
         db.execute(partij.update().where(partij.c.id.in_(ids)).values(doorgezet_zending_id=made))
     return told
@@ -107,7 +107,7 @@ def _by_file(exchange: Exchange, parts: list[sa.Row[Any]]) -> Any:
     by_file: dict[int, list[sa.Row[Any]]] = defaultdict(list)
     for part in parts:
         by_file[part.nr].append(part)
-    gone = sa.select(uitzondering.c.signaal_nr).join(partij).where(partij.c.id.in_([part.id for part in parts]))
+    gone = sa.select(uitzondering.c.signaal_nr).join(partij).where(partij.c.aanlevering_nr.in_(list(by_file)))
     with exchange.register.connect() as db:
         excluded = pa.array(db.scalars(gone).all(), pa.int64())
     names = {id: uitvoerder.naam for id, uitvoerder in exchange.config.uitvoerders.items()}

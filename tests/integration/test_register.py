@@ -168,7 +168,7 @@ def test_the_ledger_chains_and_a_changed_entry_is_found(engine):
 
 def test_a_zending_moves_only_along_its_states(engine):
     with engine.begin() as db:
-        made = outbox.add(db, NU, outbox.Built("gemeente-x", "BATCH", "uit/0363", "b.csv.pgp", "v/b", "ab", 3))
+        [made] = outbox.add(db, NU, [outbox.Built("gemeente-x", "BATCH", "uit/0363", "b.csv.pgp", "v/b", "ab", 3)])
         with pytest.raises(StateConflict):
             outbox.move(db, [made], states.Zending.GEPUBLICEERD, NU)
         outbox.move(db, [made], states.Zending.GEUPLOAD, NU)
