@@ -51,13 +51,12 @@ def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Bundl
 
 def _freeze(exchange: Exchange, db: sa.Connection, night: date) -> None:
     """Assign every waiting partij to the batch of its uitvoerder and gemeente."""
-    members: dict[tuple[str, str], list[int]] = defaultdict(list)
+    members: dict[tuple[str, str], list[sa.Row[Any]]] = defaultdict(list)
     for row in _waiting(db):
         code = _current(row.gemeentecode, night)
         receiver = exchange.config.uitvoerder_of(code, night, row.sector)
         if receiver is not None:
-            members[receiver, code].append(row.id)
-    left = _rows_left(db)
+            members[receiver, code].append(row)
     frozen = [
         {
             "nacht": night,
@@ -65,38 +64,35 @@ def _freeze(exchange: Exchange, db: sa.Connection, night: date) -> None:
             "gemeentecode": code,
             "bestand": f"VS_BATCH_{code}_{night:%Y%m%d}_001.csv.pgp",
             "staat": states.Batch.BEVROREN,
-            "regels": sum(left[id] for id in ids),
+            "regels": sum(row.over for row in parts),
         }
-        for (receiver, code), ids in sorted(members.items())
+        for (receiver, code), parts in sorted(members.items())
     ]
     if not frozen:
         return
     made = db.execute(batch.insert().returning(batch.c.uitvoerder, batch.c.gemeentecode, batch.c.id), frozen)
-    assigned = [{"partij_id": id, "made": row.id} for row in made for id in members[row.uitvoerder, row.gemeentecode]]
+    assigned = [
+        {"partij_id": part.id, "made": row.id} for row in made for part in members[row.uitvoerder, row.gemeentecode]
+    ]
     db.execute(
         partij.update().where(partij.c.id == sa.bindparam("partij_id")).values(batch_id=sa.bindparam("made")), assigned
     )
 
 
 def _waiting(db: sa.Connection) -> list[sa.Row[Any]]:
-    return list(
-        db.execute(
-            sa.select(partij.c.id, partij.c.gemeentecode, partij.c.sector, partij.c.aantal)
-            .where(partij.c.batch_id.is_(None), partij.c.houdreden.is_(None))
-            .order_by(partij.c.id)
-        )
-    )
-
-
-def _rows_left(db: sa.Connection) -> dict[int, int]:
-    """Rows of each partij that still go with it: its size less its exceptions."""
+    """Partijen that wait, with the rows that still go with them (`over`): at least one, or there is nothing to send."""
     gone = (
         sa.select(uitzondering.c.partij_id, sa.func.count().label("weg")).group_by(uitzondering.c.partij_id).subquery()
     )
-    query = sa.select(partij.c.id, partij.c.aantal - sa.func.coalesce(gone.c.weg, 0)).join(
-        gone, gone.c.partij_id == partij.c.id, isouter=True
+    over = partij.c.aantal - sa.func.coalesce(gone.c.weg, 0)
+    return list(
+        db.execute(
+            sa.select(partij.c.id, partij.c.gemeentecode, partij.c.sector, over.label("over"))
+            .join(gone, gone.c.partij_id == partij.c.id, isouter=True)
+            .where(partij.c.batch_id.is_(None), partij.c.houdreden.is_(None), over > 0)
+            .order_by(partij.c.id)
+        )
     )
-    return {row[0]: row[1] for row in db.execute(query.where(partij.c.batch_id.is_(None)))}
 
 
 def _current(code: str, night: date) -> str:

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ import sqlalchemy as sa
 from exchange import pgp, register
 from exchange.context import Exchange, local_date, open_exchange
 from exchange.register import ledger, outbox, states
-from exchange.register.tables import aanlevering, zending
+from exchange.register.tables import aanlevering, signaal, zending
 from exchange.sandbox import files
 from exchange.sandbox.create import Sandbox, create, read_expected
 from exchange.sandbox.serve import serving
@@ -316,6 +317,27 @@ def test_a_withdrawal_before_delivery_takes_both_out_and_after_it_is_itself_deli
     assert status(exchange)["balans"]["ingetrokken"] == 2
 
 
+def test_rows_that_were_all_withdrawn_make_no_batch_and_hold_no_manifest_up(exchange, clock):
+    for folder in (root(exchange) / "sftp").glob("*/in"):
+        if folder.parent.name != "huur-01":
+            shutil.rmtree(folder)
+            folder.mkdir()
+    pickup.pickup(exchange, clock)
+    check.check(exchange, ["huur-01"], clock)
+    with exchange.register.connect() as db:
+        accepted = set(db.scalars(sa.select(signaal.c.signaal_id)))
+    source = next((root(exchange) / "sftp" / "huur-01" / "in" / "opgehaald").glob("*_001.csv.pgp"))
+    rows = [row for row in opened_as_exchange(exchange, source) if row["signaal_id"] in accepted]
+    everything = [withdrawal(row, number) for number, row in enumerate(rows)]
+    files.drop_file(root(exchange), "huur-01", files.file_name("huur-01", DAY, 61), as_csv(everything))
+    night(exchange, clock)
+    balans = status(exchange)["balans"]
+    assert (balans["ingetrokken"], balans["doorgezet"], balans["wachtend"]) == (2 * len(rows), 0, 0)
+    assert balans["klopt"]
+    manifests = [name for names in delivered(exchange).values() for name in names if "MANIFEST" in name]
+    assert len(manifests) == len(exchange.config.uitvoerders)
+
+
 def test_terugmeldingen_tell_a_partner_every_row_and_nothing_of_another(exchange, clock):
     night(exchange, clock)
     folder = root(exchange) / "sftp" / "huur-01" / "terugmelding"
@@ -401,3 +423,39 @@ def test_a_file_made_by_hand_goes_through_and_its_batch_opens_with_plain_gpg(exc
         for party, code, bestand in batches
     ]
     assert sum("MET-DE-HAND-1" in text or "Bakker" in text for text in texts) >= 1
+
+
+@pytest.mark.parametrize("state", ["expired", "revoked"])
+def test_a_partner_whose_key_cannot_encrypt_reads_in_plain_text_that_its_file_came_in(exchange, clock, gpg_home, state):
+    secret, public, fingerprint = pgp.generate(
+        "huur <huur@example.nl>", expires="seconds=3" if state == "expired" else "0"
+    )
+    config, partner = exchange.config.folder, exchange.config.partners["huur-01"]
+    file = config / "partners" / "huur-01.toml"
+    file.write_text(file.read_text().replace(partner.pgp.vingerafdrukken[0], fingerprint))
+    (root(exchange) / "parties" / "huur-01" / "secret.asc").write_bytes(secret)
+    name = files.file_name("huur-01", DAY, 80)
+    files.drop_file(root(exchange), "huur-01", name, b"signaal_id;achternaam\r\nA-1;Bakker\r\n")
+    if state == "expired":
+        time.sleep(3.5)
+    else:
+        gpg = [program("gpg"), "--homedir", str(gpg_home), "--no-tty", "--pinentry-mode", "loopback"]
+        subprocess.run([*gpg, "--batch", "--import"], input=secret, check=True)
+        answers = b"y\n1\n\ny\n"  # do it; the key is compromised; no comment; sure
+        revocation = subprocess.run(
+            [*gpg, "--command-fd", "0", "--gen-revoke", fingerprint], input=answers, check=True, capture_output=True
+        ).stdout
+        subprocess.run([*gpg, "--batch", "--import"], input=revocation, check=True)
+        public = subprocess.run([*gpg, "--armor", "--export"], check=True, capture_output=True).stdout
+    (config / "keys" / "huur-01.asc").write_bytes(public)
+    clock.now = datetime.now(UTC)
+    with open_exchange(config) as changed:
+        pickup.pickup(changed, clock)
+        check.check(changed, ["huur-01"], clock)
+        publish.publish(changed, clock)
+    answers_ = sorted((root(exchange) / "sftp" / "huur-01" / "terugmelding").iterdir())
+    assert {path.suffix for path in answers_} == {".txt"}
+    text = next(path for path in answers_ if path.name.startswith(name.partition(".")[0])).read_text()
+    told = [(line["soort"], line["bestand"], line["code"]) for line in csv.DictReader(io.StringIO(text), delimiter=";")]
+    assert told == [("ONTVANGST", name, "E-PGP-04")]
+    assert "Bakker" not in text
