@@ -64,7 +64,8 @@ def uitlevering() -> None:
 
         with opened() as exchange:
             facts = tell(freeze(exchange, night(), utc_now))
-            get_current_context()["ti"].xcom_push("zonder_uitvoerder", facts["zonder_uitvoerder"])
+            waits = {name: facts[name] for name in ("zonder_uitvoerder", "zonder_sleutel")}
+            get_current_context()["ti"].xcom_push("wacht", waits)
             return shards(exchange, night(), SHARDS)
 
     @task(task_display_name="bouwen", map_index_template="{{ naam }}", multiple_outputs=False)
@@ -93,14 +94,20 @@ def uitlevering() -> None:
         from exchange.context import utc_now
         from exchange.steps.report import report as close
 
-        unserved = get_current_context()["ti"].xcom_pull(task_ids="bundle", key="zonder_uitvoerder")
-        if unserved is None:
+        waits = get_current_context()["ti"].xcom_pull(task_ids="bundle", key="wacht")
+        if waits is None:
             raise AirflowSkipException("er is niets gebundeld")
         with opened() as exchange:
             facts = tell(close(exchange, night(), utc_now))
             if facts["uitgesteld"]:
                 raise AirflowException(f"wacht op een volgende poging: {', '.join(facts['uitgesteld'])}")
-        needs_a_person({"gemeente zonder uitvoerder": unserved})
+        needs_a_person(
+            {
+                "gemeente zonder uitvoerder": waits["zonder_uitvoerder"],
+                "sleutel van de uitvoerder kan niet versleutelen": waits["zonder_sleutel"],
+                "sleutel van de partner kan niet versleutelen": facts["zonder_sleutel"],
+            }
+        )
         return facts
 
     @task(task_display_name="alarm", trigger_rule=TriggerRule.ONE_FAILED, retries=0)

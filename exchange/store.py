@@ -192,7 +192,8 @@ class Rows:
 
     def write(self, block: pa.Table) -> None:
         """Add a block; its columns must be those of the file's schema."""
-        self._writer.write_table(block.sort_by("gemeentecode"), row_group_size=ROW_GROUP)
+        if block.num_rows:  # a row group without rows has no statistics to skip it by
+            self._writer.write_table(block.sort_by("gemeentecode"), row_group_size=ROW_GROUP)
 
 
 class _OneKey(pe.KmsClient):  # type: ignore[misc]  # pyarrow ships no types

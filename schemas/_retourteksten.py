@@ -25,6 +25,7 @@ TEKSTEN: tuple[tuple[str, str, str, str], ...] = (
     ("E-PGP-06", "bestand", _VEILIG, "Dit bestand gebruikt een nieuwere OpenPGP-vorm (AEAD of een versie 6-sleutel) die wij niet lezen. Wij hebben de inhoud niet gebruikt. Zet AEAD uit (bij GnuPG: --rfc4880) of gebruik een versie 4-sleutel, en lever het opnieuw aan."),
     ("E-PGP-07", "bestand", _VEILIG, "De handtekening gebruikt een te zwakke controlesom. Wij hebben de inhoud niet gebruikt. Onderteken met SHA-256 of sterker en lever het bestand opnieuw aan."),
     ("E-PGP-08", "bestand", _VEILIG, "Dit bestand is na ontsleutelen groter dan wij verwerken. Wij hebben de inhoud niet gebruikt. Verdeel de regels over meer bestanden en lever die aan."),
+    ("E-PGP-09", "bestand", _VEILIG, "Wij kunnen u niet versleuteld antwoorden: uw sleutel is verlopen of ingetrokken, of kan niet versleutelen. Er is geen regel verwerkt. Meld een nieuwe sleutel aan en lever het bestand opnieuw aan."),
     # the file as a whole
     ("E-BST-01", "bestand", _ONTWERP, "De kolomkoppen kloppen niet. Ontbreekt: {ontbreekt}. Onbekend: {onbekend}. Er is geen regel verwerkt. Pas de koppen aan en lever het bestand opnieuw aan."),
     ("E-BST-02", "bestand", _ONTWERP, "Het bestand is niet in {codering} opgeslagen; de eerste fout staat op regel {regel}. Er is geen regel verwerkt. Sla het op in {codering} en lever het opnieuw aan."),

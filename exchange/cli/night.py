@@ -63,11 +63,13 @@ def uitlevering(
         published = publish.publish(exchange, utc_now)
         reported = report.report(exchange, night, utc_now)
     late = sorted({*published.uitgesteld, *reported.uitgesteld})
+    shut = [*bundled.zonder_sleutel, *reported.zonder_sleutel]
     data = {
         "nacht": str(night),
         "batches": bundled.batches,
         "regels": bundled.regels,
         "zonder_uitvoerder": bundled.zonder_uitvoerder,
+        "zonder_sleutel": shut,
         "gepubliceerd": published.gepubliceerd,
         "uitgesteld": late,
         "klopt": reported.klopt,
@@ -78,9 +80,10 @@ def uitlevering(
         f"Nacht {night}: {bundled.batches} batches met {bundled.regels} signalen; {published.gepubliceerd} bestanden "
         "gepubliceerd. De balans klopt.",
         *_late("Geen uitvoerder voor gemeente", bundled.zonder_uitvoerder),
+        *_late("Sleutel kan niet versleutelen, bestanden wachten", shut),
         *_late("Bestanden wachten op een volgende poging", late),
     )
-    if late or bundled.zonder_uitvoerder:
+    if late or shut or bundled.zonder_uitvoerder:
         raise typer.Exit(door.Exit.REFUSED)
 
 

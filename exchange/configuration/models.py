@@ -5,17 +5,29 @@ All dates are Amsterdam dates and all periods are closed: `tot` is the last day,
 
 from __future__ import annotations
 
+import contextlib
 import re
 import warnings
 from base64 import b64decode
 from datetime import date, time
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from exchange.faults import ConfigurationFault, Problem
 from schemas.codelijsten import SIGNAALPARTNER, SOORT, Codelijst
 
 #: The conditions for reporting (Besluit gemeentelijke schuldhulpverlening art. 2) that a verklaring may stand for.
@@ -122,14 +134,84 @@ class _Period(_Model):
         return self.van <= day and (self.tot is None or day <= self.tot)
 
 
-class Sftp(_Model):
+class _Account(_Model):
     """The account of a party; the exchange logs in to the same one, with its own key and pinned host keys."""
+
+    hostkeys: Annotated[tuple[Annotated[str, AfterValidator(_host_key)], ...], Field(min_length=1)]
+    map: Annotated[str, AfterValidator(_remote_folder)] = ""
+
+
+class Sftp(_Account):
+    """An account that the party's file describes."""
 
     host: Text
     poort: Annotated[int, Field(ge=1, le=65535)] = 22
     gebruiker: Text
-    hostkeys: Annotated[tuple[Annotated[str, AfterValidator(_host_key)], ...], Field(min_length=1)]
-    map: Annotated[str, AfterValidator(_remote_folder)] = ""
+
+
+class Verbinding(_Account):
+    """An account whose host, port and login stand in an Airflow connection, which is asked for at first use.
+
+    Host keys stay with the party: whoever may edit connections must not be able to send its files elsewhere.
+    """
+
+    verbinding: Text
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_place(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.keys() & {"host", "poort", "gebruiker"}:
+            raise wrong(
+                "naast verbinding staan host, poort of gebruiker", "Laat die weg: zij komen uit Airflow; of verbinding."
+            )
+        return given
+
+    @property
+    def host(self) -> str:
+        """Raises ConfigurationFault, as the other two, where Airflow does not give the connection."""
+        return str(self.asked.host)
+
+    @property
+    def poort(self) -> int:
+        """22 where the connection names none."""
+        return int(self.asked.port or 22)
+
+    @property
+    def gebruiker(self) -> str:
+        """The login of the connection."""
+        return str(self.asked.login)
+
+    @cached_property
+    def asked(self) -> Any:
+        """The connection, from a task's Airflow or from the environment (AIRFLOW_CONN_…)."""
+        try:
+            from airflow.sdk import Connection  # slow to import, and only needed here
+            from airflow.sdk.exceptions import AirflowException
+
+            with contextlib.suppress(AirflowException):
+                found = Connection.get(self.verbinding)
+                if found.host and found.login:
+                    return found
+        except ImportError:
+            pass
+        mend = (
+            "Maak in Airflow een verbinding met dit id, met Host en Login. Op de opdrachtregel is er geen Airflow: "
+            f"zet haar dan in de omgeving, AIRFLOW_CONN_{self.verbinding.upper()}=sftp://gebruiker@host:22."
+        )
+        problem = f"verbinding {self.verbinding} is hier niet bekend of niet volledig"
+        raise ConfigurationFault([Problem("Airflow", "sftp.verbinding", problem, mend)])
+
+
+def _kind_of_account(given: object) -> str:
+    named = isinstance(given, Verbinding) or (isinstance(given, dict) and "verbinding" in given)
+    return VERBINDING if named else ACCOUNT
+
+
+#: Names of the two kinds inside pydantic's errors.
+ACCOUNT, VERBINDING = "(account)", "(verbinding)"
+Endpoint = Annotated[
+    Annotated[Sftp, Tag(ACCOUNT)] | Annotated[Verbinding, Tag(VERBINDING)], Discriminator(_kind_of_account)
+]
 
 
 class Pgp(_Model):
@@ -152,7 +234,7 @@ class Partner(_Model):
     naam: Text
     sectoren: Annotated[tuple[Sector, ...], Field(min_length=1)]
     label: str | None = None
-    sftp: Sftp
+    sftp: Endpoint
     pgp: Pgp
     codering: Literal["utf-8", "windows-1252"] = "utf-8"
     scheidingsteken: Literal[";", ",", "\t", "|"] = ";"
@@ -175,7 +257,7 @@ class Uitvoerder(_Model):
 
     id: PartyId
     naam: Text
-    sftp: Sftp
+    sftp: Endpoint
     pgp: Pgp
     urgent_soorten: tuple[Soort, ...] = ()
     gemeenten: Annotated[tuple[Bediening, ...], Field(min_length=1)]

@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from exchange.configuration.models import ACCOUNT, VERBINDING
 from exchange.faults import Problem
 
 _TYPES: Mapping[str, tuple[str, str]] = {
@@ -49,7 +50,7 @@ def _follows(found: Any, errors: Sequence[Any]) -> bool:
 
 
 def _problem(found: Any, file: str, model: type[BaseModel]) -> Problem:
-    loc: tuple[str | int, ...] = found["loc"]
+    loc = tuple(part for part in found["loc"] if part not in (ACCOUNT, VERBINDING))
     variable = f"NACHTPOST_{'__'.join(str(part) for part in loc)}".upper()
     if len(loc) > 1 and variable in {name.upper() for name in os.environ}:
         file, place = "omgeving", variable
@@ -96,11 +97,8 @@ def _keys(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
         annotation: Any = model.model_fields[part].annotation if part in model.model_fields else None
         if isinstance(part, int):
             continue
-        inner = [
-            one
-            for one in (annotation, *getattr(annotation, "__args__", ()))
-            if isinstance(one, type) and issubclass(one, BaseModel)
-        ]
+        choices = (getattr(one, "__origin__", one) for one in (annotation, *getattr(annotation, "__args__", ())))
+        inner = [one for one in choices if isinstance(one, type) and issubclass(one, BaseModel)]
         if not inner:
             return []
         model = inner[0]

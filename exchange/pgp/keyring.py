@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import fcntl
 import hashlib
 import io
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Collection, Iterable, Iterator
+import time
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 import gnupg
 
 from exchange.faults import PgpFault
 from exchange.pgp.armour import opened
-from exchange.pgp.verdict import Expected, Status, judge
+from exchange.pgp.verdict import Expected, PgpRefusal, Status, judge
 
 #: gpg 2.2 reads and writes in 16 KiB pieces unless python-gnupg is told otherwise.
 BUFFER = 1 << 20
+#: Bytes of plaintext that the slowest machine decrypts per second of processor time, and what any message may take.
+SLOWEST, LEAST_SECONDS = 10_000_000, 2
+#: How the folders that hold a keyring are named, and after how many seconds an unlocked one counts as left behind.
+_HOME, ABANDONED = "nachtpost-gpg-", 60
 _OLD_PRODUCTS_READ_THIS = ["--rfc4880", "--force-mdc", "--cipher-algo", "AES256", "--digest-algo", "SHA256"]
 
 
@@ -43,6 +51,25 @@ class Encrypted:
 
     sha256: str
     size: int
+
+
+class _Gpg(gnupg.GPG):  # type: ignore[misc]  # ships no types
+    """python-gnupg, with a limit to the processor time of gpg; it has none of its own, and no public place for one."""
+
+    seconds: int | None = None
+    process: subprocess.Popen[bytes]
+
+    def within(self, seconds: int) -> Self:
+        """The same, for one call that may take so many seconds of processor time."""
+        limited = copy.copy(self)
+        limited.seconds = seconds
+        return limited
+
+    def _open_subprocess(self, args: list[str], passphrase: bool = False) -> subprocess.Popen[bytes]:
+        self.process = super()._open_subprocess(args, passphrase)
+        if self.seconds:
+            resource.prlimit(self.process.pid, resource.RLIMIT_CPU, (self.seconds, self.seconds + 1))
+        return self.process
 
 
 class Encryptor:
@@ -64,9 +91,9 @@ class Keyring:
 
     def __init__(self, home: Path, own_fingerprint: str, compressie: str) -> None:
         self._home, self.own_fingerprint = home, own_fingerprint
-        self._gpg = gnupg.GPG(gnupghome=str(home), options=["--no-options", "--no-auto-check-trustdb"])
+        self._gpg = _Gpg(gnupghome=str(home), options=["--no-options", "--no-auto-check-trustdb"])
         self._gpg.buffer_size = BUFFER
-        self._gpg.encoding = "utf-8"
+        self._gpg.encoding = "latin-1"  # reads any byte: names in old keys are not always UTF-8
         algorithm, _, level = compressie.partition(":")
         self._compress = ["--compress-algo", algorithm if algorithm != "none" else "uncompressed"]
         self._compress += ["--compress-level", level] if level else []
@@ -76,13 +103,14 @@ class Keyring:
     @classmethod
     @contextlib.contextmanager
     def open(
-        cls, secret: bytes, own_fingerprint: str, public: Iterable[bytes], compressie: str = "zlib:1"
+        cls, secret: bytes, own_fingerprint: str, public: Sequence[bytes], compressie: str = "zlib:1"
     ) -> Iterator[Keyring]:
         """A keyring with our secret key and the parties' public keys; gone, agent and all, when the context ends."""
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # no plaintext in a core dump
         with _private_home() as home:
-            for key in (secret, b"\n".join(public)):
-                _gpg(home, ["--import"], key)
+            _gpg(home, ["--import"], secret)
+            if public:
+                _import(home, public)
             yield cls(home, own_fingerprint, compressie)
 
     @contextlib.contextmanager
@@ -151,14 +179,23 @@ class Keyring:
         )
 
     def _run_decrypt(self, content: BinaryIO, fd: int, max_bytes: int) -> tuple[Status, int]:
-        output = f"/proc/{os.getpid()}/fd/{fd}"
-        result = self._gpg.decrypt_file(
-            content,
-            always_trust=True,
-            output=output,
-            extra_args=["--max-output", str(max_bytes), "--yes"],
-        )
-        return Status.parse(result.stderr), int(result.returncode)
+        """gpg's status lines and exit code. `--max-output` only stops the writing: a few kilobytes of nothing but
+        compressed zeros would keep gpg busy for hours."""
+        gpg = self._gpg.within(LEAST_SECONDS + max_bytes // SLOWEST)
+        stderr = ""
+        with contextlib.suppress(BrokenPipeError):  # gpg ended while it was still being fed
+            stderr = gpg.decrypt_file(
+                content,
+                always_trust=True,
+                output=f"/proc/{os.getpid()}/fd/{fd}",
+                extra_args=["--max-output", str(max_bytes), "--yes"],
+            ).stderr
+        exit_code = gpg.process.returncode
+        if exit_code == -signal.SIGXCPU:
+            raise PgpRefusal("E-PGP-08")
+        if exit_code < 0 or not stderr:  # killed from outside: says nothing about the message
+            raise PgpFault("decrypt", f"exit {exit_code}")
+        return Status.parse(stderr), exit_code
 
     def _listed(self) -> dict[str, dict[str, Any]]:
         with self._lock:
@@ -181,21 +218,58 @@ def generate(uid: str, *, expires: str = "0") -> tuple[bytes, bytes, str]:
 @contextlib.contextmanager
 def _private_home() -> Iterator[Path]:
     """A private folder with a short path: the agent's socket has room for 108 bytes."""
-    home = Path(tempfile.mkdtemp(prefix="np", dir="/tmp"))
+    _clear_abandoned()
+    home = Path(tempfile.mkdtemp(prefix=_HOME, dir="/tmp"))
     (home / "gpg-agent.conf").write_text("auto-expand-secmem 0x1000000\n")
+    with _locked(home):
+        try:
+            yield home
+        finally:
+            _remove(home)
+
+
+def _clear_abandoned() -> None:
+    """Homes of processes that were killed hold a secret key and keep an agent: whoever comes next removes them."""
+    for home in Path("/tmp").glob(f"{_HOME}*"):  # noqa: S108 (looks only at what is ours)
+        with contextlib.suppress(OSError):  # in use, or just gone
+            found = home.lstat()
+            if found.st_uid == os.geteuid() and time.time() - found.st_mtime > ABANDONED:
+                with _locked(home):
+                    _remove(home)
+
+
+@contextlib.contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    """The kernel ends the lock with the process; raises BlockingIOError where another holds it."""
+    handle = os.open(home, os.O_RDONLY)
     try:
-        yield home
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
     finally:
-        subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False, capture_output=True)
-        shutil.rmtree(home, ignore_errors=True)
+        os.close(handle)
 
 
-def _gpg(home: Path, arguments: list[str], content: bytes | None = None) -> bytes:
+def _remove(home: Path) -> None:
+    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False, capture_output=True)
+    shutil.rmtree(home, ignore_errors=True)
+
+
+def _gpg(home: Path, arguments: list[str], content: bytes = b"") -> bytes:
     command = ["gpg", "--homedir", str(home), "--no-options", "--batch", "--quiet", "--pinentry-mode", "loopback"]
     done = subprocess.run([*command, *arguments], input=content, capture_output=True, check=False)
     if done.returncode:
-        raise PgpFault(arguments[-1] if len(arguments) == 1 else arguments[-2], f"exit {done.returncode}")
+        action = [one for one in arguments if one.startswith("--")][-1]
+        raise PgpFault(action.strip("-"), f"exit {done.returncode}")
     return done.stdout
+
+
+def _import(home: Path, public: Sequence[bytes]) -> None:
+    """All at once, each as a file: one may be armoured and the next binary."""
+    with tempfile.TemporaryDirectory(dir=home) as folder:
+        files = [Path(folder, str(number)) for number in range(len(public))]
+        for file, key in zip(files, public, strict=True):
+            file.write_bytes(key)
+        _gpg(home, ["--import", *map(str, files)])
 
 
 def _digest(path: Path) -> tuple[str, int]:

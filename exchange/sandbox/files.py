@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from exchange import pgp
@@ -76,12 +75,11 @@ def _wrong(content: bytes, turn: int) -> list[tuple[str, bytes, dict[str, bool]]
         ("E-BST-01", content.replace(b"achternaam", b"familienaam", 1), {}),
         ("E-BST-02", lines[0] + b"\r\n" + lines[1].replace(b";", b";\xe9\xff;", 1) + b"\r\n", {}),
         ("E-BST-05", b"", {}),
-        ("E-BST-06", content.replace(b"bedrag_cent", b"bedrag", 1).replace(b"bedrag", b"label", 1), {}),
+        ("E-BST-07", content.replace(b"voorvoegsel", b"achternaam", 1), {}),
         ("E-PRV-02", content.replace(b"voorvoegsel", b"bsn", 1), {}),
         ("E-PGP-03", content, {"stranger": True}),
         ("E-BST-09", b"\r\n".join(lines[1:]), {}),
     ]
-    every[6] = ("E-BST-07", content.replace(b"voorvoegsel", b"achternaam", 1), {})
     return [every[turn * 2 % len(every)], every[(turn * 2 + 1) % len(every)]]
 
 
@@ -106,7 +104,7 @@ def drop_file(
     if encrypt:
         content = _message(folder / "parties" / partner, content, sign=sign, stranger=stranger)
     if cut:
-        content = content[: np.int64(len(content) * 2 // 3)]
+        content = content[: len(content) * 2 // 3]
     half = target.with_suffix(".part")
     half.write_bytes(content)
     half.rename(target)

@@ -23,40 +23,55 @@ from schemas import gemeenten
 
 @dataclass(frozen=True)
 class BundleResult:
-    """What the night holds, and the gemeenten whose rows wait because nobody serves them (a beheerder must look)."""
+    """What the night holds, and for what rows wait until a beheerder has looked: gemeenten that nobody serves, and
+    uitvoerders (ids) whose key cannot encrypt."""
 
     batches: int
     regels: int
     zonder_uitvoerder: list[str]
+    zonder_sleutel: list[str]
 
 
 def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> BundleResult:
-    """Freeze `night`; what no uitvoerder serves stays waiting and is named in the result."""
+    """Freeze `night`; what no uitvoerder serves, or can open, stays waiting and is named in the result."""
     moment = nu()
+    shut = _shut(exchange, moment)
     with exchange.register.begin() as db:
         if db.dialect.name == "postgresql":
             db.execute(sa.text("LOCK TABLE nacht, partij IN SHARE ROW EXCLUSIVE MODE"))
         if db.scalar(sa.select(nacht.c.nacht).where(nacht.c.nacht == night)) is None:
             db.execute(nacht.insert().values(nacht=night, bevroren_op=moment))
-            _freeze(exchange, db, night)
+            _freeze(exchange, db, night, shut)
             batches, rows = _size(db, night)
             ledger.append(db, moment, "NACHT_BEVROREN", {"nacht": str(night), "batches": batches, "regels": rows})
-        unserved = {
-            _current(row.gemeentecode, night)
-            for row in _waiting(db)
-            if exchange.config.uitvoerder_of(_current(row.gemeentecode, night), night, row.sector) is None
-        }
-        return BundleResult(*_size(db, night), sorted(unserved))
+        left = [(row, _receiver(exchange, row, night)) for row in _waiting(db)]
+        return BundleResult(
+            *_size(db, night),
+            sorted({_current(row.gemeentecode, night) for row, receiver in left if receiver is None}),
+            sorted({receiver for _, receiver in left if receiver in shut}),
+        )
 
 
-def _freeze(exchange: Exchange, db: sa.Connection, night: date) -> None:
+def _shut(exchange: Exchange, moment: datetime) -> set[str]:
+    """Uitvoerders for whom nothing can be encrypted."""
+    return {
+        uitvoerder.id
+        for uitvoerder in exchange.config.uitvoerders.values()
+        if not exchange.keyring.can_encrypt(uitvoerder.pgp.vingerafdrukken[0], moment)
+    }
+
+
+def _receiver(exchange: Exchange, row: sa.Row[Any], night: date) -> str | None:
+    return exchange.config.uitvoerder_of(_current(row.gemeentecode, night), night, row.sector)
+
+
+def _freeze(exchange: Exchange, db: sa.Connection, night: date, shut: set[str]) -> None:
     """Assign every waiting partij to the batch of its uitvoerder and gemeente."""
     members: dict[tuple[str, str], list[sa.Row[Any]]] = defaultdict(list)
     for row in _waiting(db):
-        code = _current(row.gemeentecode, night)
-        receiver = exchange.config.uitvoerder_of(code, night, row.sector)
-        if receiver is not None:
-            members[receiver, code].append(row)
+        receiver = _receiver(exchange, row, night)
+        if receiver is not None and receiver not in shut:
+            members[receiver, _current(row.gemeentecode, night)].append(row)
     frozen = [
         {
             "nacht": night,

@@ -92,6 +92,8 @@ def _check_one(
                 max_bytes=exchange.config.intake.max_bytes,
             ) as plaintext,
         ):
+            if not exchange.keyring.can_encrypt(partner.pgp.vingerafdrukken[0], nu()):
+                raise PgpRefusal("E-PGP-09")  # the answers could not be made
             return _row_by_row(exchange, partner, file, plaintext, lease, nu)
     except (PgpRefusal, FileRejected) as refusal:
         facts = refusal.facts if isinstance(refusal, PgpRefusal) else refusal.slots

@@ -25,7 +25,7 @@ from transforms.dates import six_months_before
 from transforms.meldingen import EARLIER
 
 #: Rows read and worked on at once; a larger batch is larger.
-PORTION = 100_000
+PORTION = 50_000
 
 
 @dataclass(frozen=True)

@@ -19,25 +19,29 @@ from exchange.steps import delivered, publish
 
 @dataclass(frozen=True)
 class ReportResult:
-    """Whether the night balances, its totals, and the parties (ids) whose files still wait."""
+    """Whether the night balances, its totals, the parties (ids) whose files still wait, and the partners (ids) who are
+    told nothing because their key cannot encrypt."""
 
     klopt: bool
     totalen: dict[str, int]
     uitgesteld: list[str]
+    zonder_sleutel: list[str]
 
 
 def report(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> ReportResult:
     """Tell partners what stands at its uitvoerder and close the night; raises BalanceFault when rows do not add up."""
-    exchange.keyring  # noqa: B018  opened once, before the threads share it
+    moment, partners = nu(), exchange.config.partners.values()
+    open_to = [one for one in partners if exchange.keyring.can_encrypt(one.pgp.vingerafdrukken[0], moment)]
     with ThreadPoolExecutor(2) as pool:  # gpg works on one answer while the next is made
-        list(pool.map(lambda partner: delivered.report(exchange, partner, nu), exchange.config.partners.values()))
+        list(pool.map(lambda partner: delivered.report(exchange, partner, nu), open_to))
     published = publish.publish(exchange, nu)
     with exchange.register.connect() as db:
         proof = balance.prove(db)
     if not proof.klopt:
         raise BalanceFault(dict(proof.totals))
     _close(exchange, night, Counter(proof.totals), nu)
-    return ReportResult(proof.klopt, dict(proof.totals), published.uitgesteld)
+    shut = sorted({one.id for one in partners} - {one.id for one in open_to})
+    return ReportResult(proof.klopt, dict(proof.totals), published.uitgesteld, shut)
 
 
 def _close(exchange: Exchange, night: date, totals: Counter[str], nu: Callable[[], datetime]) -> None:

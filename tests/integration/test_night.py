@@ -425,6 +425,49 @@ def test_a_file_made_by_hand_goes_through_and_its_batch_opens_with_plain_gpg(exc
     assert sum("MET-DE-HAND-1" in text or "Bakker" in text for text in texts) >= 1
 
 
+def encryption_key_expires(exchange: Exchange, party: str, gpg_home: Path) -> None:
+    """The party can still sign, but nothing can be encrypted to it any more."""
+    secret = (root(exchange) / "parties" / party / "secret.asc").read_bytes()
+    gpg = [program("gpg"), "--homedir", str(gpg_home), "--batch", "--no-tty", "--pinentry-mode", "loopback"]
+    [fingerprint] = exchange.config.partij(party).pgp.vingerafdrukken
+    subprocess.run([*gpg, "--import"], input=secret, check=True)
+    subprocess.run([*gpg, "--passphrase", "", "--quick-set-expire", fingerprint, "seconds=1", "*"], check=True)
+    public = subprocess.run([*gpg, "--armor", "--export", fingerprint], check=True, capture_output=True).stdout
+    (exchange.config.folder / "keys" / f"{party}.asc").write_bytes(public)
+    time.sleep(1.5)
+
+
+def test_a_partner_that_signs_well_but_cannot_be_answered_is_told_so_and_holds_nobody_up(exchange, clock, gpg_home):
+    encryption_key_expires(exchange, "huur-01", gpg_home)
+    clock.now = datetime.now(UTC)
+    with open_exchange(exchange.config.folder) as changed:
+        night(changed, clock)
+        with changed.register.connect() as db:
+            rows = db.execute(sa.select(aanlevering.c.partner, aanlevering.c.staat, aanlevering.c.code)).all()
+    assert ("huur-01", "AFGEKEURD", "E-PGP-09") in rows
+    assert ("energie-02", "GECONTROLEERD", None) in rows
+    assert {path.suffix for path in (root(exchange) / "sftp" / "huur-01" / "terugmelding").iterdir()} == {".txt"}
+
+
+def test_rows_of_an_uitvoerder_whose_key_cannot_encrypt_wait_until_it_can(exchange, clock, gpg_home):
+    valid = (exchange.config.folder / "keys" / "uitvoerder-02.asc").read_bytes()
+    encryption_key_expires(exchange, "uitvoerder-02", gpg_home)
+    clock.now = datetime.now(UTC)
+    today = local_date(clock.now)
+    with open_exchange(exchange.config.folder) as changed:
+        pickup.pickup(changed, clock)
+        check.check(changed, sorted(changed.config.partners), clock)
+        bundled = bundle.bundle(changed, today, clock)
+        assert bundled.zonder_sleutel == ["uitvoerder-02"]
+        waiting = status(changed)["balans"]["wachtend"] - bundled.regels
+        assert bundled.regels > 0 and waiting > 0
+    (exchange.config.folder / "keys" / "uitvoerder-02.asc").write_bytes(valid)
+    clock.now += timedelta(days=1)
+    with open_exchange(exchange.config.folder) as mended:
+        again = bundle.bundle(mended, today + timedelta(days=1), clock)
+    assert (again.regels, again.zonder_sleutel) == (waiting, [])
+
+
 @pytest.mark.parametrize("state", ["expired", "revoked"])
 def test_a_partner_whose_key_cannot_encrypt_reads_in_plain_text_that_its_file_came_in(exchange, clock, gpg_home, state):
     secret, public, fingerprint = pgp.generate(

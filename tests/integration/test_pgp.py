@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
+import struct
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,9 +15,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESOCB3
 
 from exchange.faults import PgpFault
 from exchange.pgp import Keyring, PgpRefusal, generate
+from exchange.pgp.keyring import LEAST_SECONDS
 from tests.conftest import program
 
 CONTENT = b"signaal_id;soort\r\n" + b"A-1;VROEG\r\n" * 500
@@ -29,12 +35,19 @@ class World:
     home: Path
     folder: Path
 
-    def gpg(self, *arguments: str) -> Path:
-        source, target = self.folder / "plain", self.folder / "made.pgp"
-        source.write_bytes(CONTENT)
+    def run(self, *arguments: str, content: bytes | None = None) -> bytes:
         command = [program("gpg"), "--homedir", str(self.home), "--batch", "--yes", "--trust-model", "always"]
-        subprocess.run([*command, *arguments, "-o", str(target), str(source)], check=True, capture_output=True)
+        return subprocess.run([*command, *arguments], input=content, check=True, capture_output=True).stdout
+
+    def gpg(self, *arguments: str, content: bytes = CONTENT) -> Path:
+        source, target = self.folder / "plain", self.folder / "made.pgp"
+        source.write_bytes(content)
+        self.run(*arguments, "-o", str(target), str(source))
         return target
+
+    def wrapped(self, packets: bytes) -> Path:
+        """An encrypted message with exactly these packets inside."""
+        return self.gpg("-e", "-z", "0", "--no-literal", "-r", self.own, content=packets)
 
     def read(self, path: Path, *, at: datetime | None = None, max_bytes: int = 10**8) -> bytes:
         moment = at or datetime.now(UTC)
@@ -140,6 +153,22 @@ def test_a_plaintext_over_the_limit_is_refused(world):
     assert world.code(world.gpg("-s", "-e", "-r", world.own), max_bytes=100) == "E-PGP-08"
 
 
+def test_a_bomb_costs_seconds_whatever_it_unpacks_to(world):
+    """A gigabyte of zeros in two kilobytes; a partner can as well send a terabyte."""
+    command = [program("gpg"), "--homedir", str(world.home), "--batch", "--trust-model", "always", "--encrypt"]
+    path = world.folder / "bomb.pgp"
+    bomb = [*command, "--compress-algo", "bzip2", "-r", world.own, "-o", str(path)]
+    with subprocess.Popen(bomb, stdin=subprocess.PIPE) as making:
+        for _ in range(1000):
+            making.stdin.write(bytes(10**6))
+    assert path.stat().st_size < 5000
+    for behind in (b"", bytes(10**7)):  # also where gpg ends before it has read everything
+        path.write_bytes(path.read_bytes() + behind)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        assert world.code(path, max_bytes=1000) == "E-PGP-08"
+        assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < LEAST_SECONDS + 0.5
+
+
 def test_status_text_in_the_embedded_file_name_is_not_believed(world):
     forged = "x\n[GNUPG:] VALIDSIG " + world.partner
     path = world.gpg("-e", "--set-filename", forged, "-r", world.own)
@@ -165,6 +194,118 @@ def test_a_key_is_judged_at_the_moment_of_pickup(tmp_path, keys):
             pytest.fail("an expired key was accepted")
         assert refusal.value.code == "E-PGP-04"
         assert not ours.can_encrypt(partner, until)
+
+
+def revocation(world: World, fingerprint: str) -> bytes:
+    command = [program("gpg"), "--homedir", str(world.home), "--no-tty", "--pinentry-mode", "loopback"]
+    command += ["--command-fd", "0", "--gen-revoke", fingerprint]
+    answers = b"y\n1\n\ny\n"  # do it; the key is compromised; no comment; sure
+    return subprocess.run(command, input=answers, check=True, capture_output=True).stdout
+
+
+@pytest.mark.parametrize("first", ["revoked", "signed"])
+def test_a_revoked_key_is_refused_whether_the_message_came_before_or_after(world, keys, first):
+    begun = datetime.now(UTC)
+    made = [revocation(world, world.partner)] if first == "revoked" else []
+    path = world.gpg("-s", "-e", "-r", world.own)
+    made = made or [revocation(world, world.partner)]
+    secret, _, own = keys["exchange"]
+    with Keyring.open(secret, own, [keys["partner"][1], *made]) as ours:
+        for moment in (begun, datetime.now(UTC)):
+            with (
+                pytest.raises(PgpRefusal) as refusal,
+                ours.decrypt(path, signers=[world.partner], at=moment, max_bytes=10**8),
+            ):
+                pytest.fail("a revoked key was accepted")
+            assert refusal.value.code == "E-PGP-04"
+        assert not ours.can_encrypt(world.partner, begun)
+
+
+def aead(world: World, message: bytes, packets: bytes) -> bytes:
+    """The packets in OCB (packet 20, as GnuPG 2.3 and later make it) under the session key of a message."""
+    told = world.run("--status-fd", "1", "--show-session-key", "-o", os.devnull, "-d", content=message).decode()
+    key = bytes.fromhex(told.partition("SESSION_KEY 9:")[2].split()[0])
+    size = 2 + message[1] if message[0] == 0x84 else 3 + struct.unpack(">H", message[1:3])[0]
+    head, salt, cipher = bytes([0xD4, 1, 9, 2, 16]), os.urandom(15), AESOCB3(key)  # one chunk of at most 4 MiB
+
+    def nonce(chunk: int) -> bytes:
+        return salt[:7] + (int.from_bytes(salt[7:]) ^ chunk).to_bytes(8)
+
+    body = head[1:] + salt + cipher.encrypt(nonce(0), packets, head + struct.pack(">Q", 0))
+    body += cipher.encrypt(nonce(1), b"", head + struct.pack(">QQ", 1, len(packets)))
+    return message[:size] + bytes([0xD4, 0xFF]) + struct.pack(">I", len(body)) + body
+
+
+def test_aead_is_refused_with_what_to_change_be_it_whole_or_damaged(world, keys):
+    world.run("--import", content=keys["exchange"][0])
+    packets = world.run("-s", "-z", "0", content=CONTENT)
+    whole = aead(world, world.gpg("-e", "-r", world.own).read_bytes(), packets)
+    path = world.folder / "aead.pgp"
+    path.write_bytes(whole)
+    assert world.run("-d", str(path)) == CONTENT  # gpg itself reads it
+    assert world.code(path) == "E-PGP-06"
+    assert world.code(changed(path, len(whole) - 40)) == "E-PGP-06"
+
+
+def test_a_key_inside_a_message_does_not_become_part_of_the_plaintext(world, keys):
+    """gpg lists a key that it meets there; what is read is what was signed, and nothing else."""
+    packets, signed = world.run("--export", world.partner), world.run("-s", "-z", "0", content=CONTENT)
+    for inside in (packets, packets + signed):
+        assert world.code(world.wrapped(inside)) == "E-PGP-03"
+    for inside in (signed, signed + packets):
+        assert world.read(world.wrapped(inside)) == CONTENT
+    block = keys["partner"][1]
+    assert world.read(world.gpg("-s", "-e", "-r", world.own, content=block)) == block
+
+
+def test_a_key_sent_instead_of_a_message_is_refused(world, keys, tmp_path):
+    for content in keys["partner"][:2]:
+        (tmp_path / "key.asc").write_bytes(content)
+        assert world.code(tmp_path / "key.asc") == "E-PGP-01"
+
+
+def test_a_message_in_text_mode_is_read_line_by_line_the_same(world):
+    path = world.gpg("--textmode", "-s", "-e", "-r", world.own)
+    assert world.read(path).splitlines() == CONTENT.splitlines()
+
+
+def test_a_name_in_a_key_that_is_not_utf8_does_not_stand_in_the_way(world, keys):
+    world.run("--passphrase", "", "--quick-generate-key", os.fsdecode(b"M\xe9\xe9r <m@example.nl>"), "rsa2048", "sign")
+    listing = world.run("--with-colons", "-K", "m@example.nl").decode("latin-1")
+    partner = next(line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:"))
+    path = world.gpg("-u", partner, "-s", "-e", "-r", world.own)
+    with (
+        Keyring.open(keys["exchange"][0], world.own, [world.run("--armor", "--export", partner)]) as ours,
+        ours.decrypt(path, signers=[partner], at=datetime.now(UTC), max_bytes=10**8) as plaintext,
+    ):
+        assert plaintext.signer == partner
+        assert not ours.can_encrypt(partner, datetime.now(UTC))
+
+
+def test_binary_keys_and_armoured_ones_are_imported_together(world, keys):
+    binary = world.run("--export", world.partner)
+    for public in ([binary, keys["stranger"][1]], [keys["stranger"][1], binary]):
+        with Keyring.open(keys["exchange"][0], world.own, public) as ours:
+            for fingerprint in (world.partner, keys["stranger"][2]):
+                assert ours.can_encrypt(fingerprint, datetime.now(UTC))
+
+
+def test_the_keyring_of_a_killed_process_is_removed_by_the_next_one(world, keys):
+    code = (
+        "import os, sys; from exchange.pgp import Keyring\n"
+        "with Keyring.open(sys.stdin.buffer.read(), sys.argv[1], []) as ours:\n"
+        "    print(ours._home, flush=True); os.kill(os.getpid(), 9)"
+    )
+    command = [sys.executable, "-c", code, world.own]
+    done = subprocess.run(command, input=keys["exchange"][0], check=False, capture_output=True)
+    left = Path(done.stdout.decode().strip())
+    assert list((left / "private-keys-v1.d").iterdir())
+    old = time.time() - 3600
+    os.utime(left, (old, old))
+    os.utime(world.ours._home, (old, old))  # as old, but in use
+    with Keyring.open(keys["exchange"][0], world.own, []):
+        assert not left.exists()
+        assert world.ours._home.exists()
 
 
 def test_many_decrypts_side_by_side_all_succeed(world):

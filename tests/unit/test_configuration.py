@@ -207,6 +207,8 @@ def test_everything_wrong_is_said_at_once(folder: Path, keys: Keys) -> None:
         ("partners/woonzo.toml", '["Huur"]', '["Huren"]', "sectoren nr. 1", "Bedoelde u Huur?"),
         ("partners/woonzo.toml", "AAAAC3Nz", "AAAA", "sftp.hostkeys nr. 1", "ssh-keyscan"),
         ("partners/woonzo.toml", "ssh-ed25519", "ssh-dss", "sftp.hostkeys nr. 1", "hostsleutel"),
+        ("partners/woonzo.toml", 'host = "', 'verbinding = "x", host = "', "sftp", "uit Airflow"),
+        ("partners/woonzo.toml", "gebruiker", "verbinding", "sftp", "uit Airflow"),
         ("partners/woonzo.toml", 'id = "', 'naampatroon = "VS_(.csv"\nid = "', "naampatroon", "reguliere expressie"),
         ("partners/woonzo.toml", 'id = "', 'codering = "utf8"\nid = "', "codering", "windows-1252"),
         ("partners/woonzo.toml", 'id = "', 'overgangsdatum = "gisteren"\nid = "', "overgangsdatum", "jjjj-mm-dd"),
@@ -228,6 +230,41 @@ def test_a_mistake_is_named_with_its_key_and_mend(
 
     assert [problem.place for problem in found] == [place]
     assert said in f"{found[0].problem} {found[0].mend}"
+
+
+def with_connection(folder: Path) -> None:
+    change(folder, "partners/woonzo.toml", 'host = "sftp.woonzo.example", poort = 22, gebruiker = "nachtpost"', "@")
+    change(folder, "partners/woonzo.toml", "@", 'verbinding = "woonzo_sftp"')
+
+
+def test_an_account_may_stand_in_an_airflow_connection(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_connection(folder)
+    monkeypatch.setenv("AIRFLOW_HOME", str(folder))
+    monkeypatch.setenv("AIRFLOW_CONN_WOONZO_SFTP", "sftp://wij@sftp.elders.example:2222")
+
+    account = load(folder).partners["woonzo"].sftp
+
+    assert (account.host, account.poort, account.gebruiker) == ("sftp.elders.example", 2222, "wij")
+    assert account.hostkeys == (HOSTKEY,)  # what we pin is never left to a connection
+
+
+@pytest.mark.parametrize("given", [None, "sftp://sftp.elders.example"])
+def test_a_connection_is_asked_for_at_first_use_and_a_missing_one_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    """So `config check` and `status` work where there is no Airflow."""
+    with_connection(folder)
+    monkeypatch.setenv("AIRFLOW_HOME", str(folder))
+    if given:
+        monkeypatch.setenv("AIRFLOW_CONN_WOONZO_SFTP", given)
+    account = load(folder).partners["woonzo"].sftp
+
+    with pytest.raises(ConfigurationFault) as fault:
+        _ = account.host
+
+    (problem,) = fault.value.problems
+    assert "woonzo_sftp" in problem.problem
+    assert "AIRFLOW_CONN_WOONZO_SFTP" in problem.mend
 
 
 @pytest.mark.parametrize("tijd", ["01:59", "03:00", "04:30"])

@@ -1,0 +1,42 @@
+"""The layouts that we read and write are the published ones, column by column."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from schemas import batch, manifest, signaal, terugmelding
+
+PUBLISHED = Path(__file__).parents[3] / "shared" / "layouts.md"
+pytestmark = pytest.mark.skipif(not PUBLISHED.is_file(), reason="the published layouts are not beside this repository")
+
+
+def section(heading: str) -> str:
+    """The text under a heading that names a layout, up to the next heading."""
+    text = PUBLISHED.read_text()
+    return re.split(r"^## ", text.partition(heading)[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def columns(heading: str) -> list[str]:
+    """The first cells of the table under a heading, in order; a cell may name several columns."""
+    rows = [line.split("|")[1] for line in section(heading).splitlines() if line.startswith("|")]
+    return [name for cell in rows[2:] for name in re.findall(r"[a-z][a-z0-9_]+", cell.replace("**or**", ","))]
+
+
+def test_sig1_is_as_published():
+    assert list(signaal.KOLOMMEN) == columns("(SIG1)")
+
+
+def test_bat1_is_as_published():
+    assert list(batch.COLUMNS) == columns("(BAT1)")
+
+
+def test_man1_is_as_published():
+    line = PUBLISHED.read_text().partition("**Manifest (MAN1)**: ")[2].partition(". ")[0]
+    assert list(manifest.COLUMNS) == [re.sub(r" \(.*\)", "", name) for name in line.split(" · ")]
+
+
+def test_tm1_is_as_published():
+    assert list(terugmelding.COLUMNS) == columns("(TM1)")
