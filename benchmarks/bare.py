@@ -34,6 +34,8 @@ def main(folder: Path) -> None:
     work.mkdir(parents=True)
     sources = sorted((folder / "sftp").glob("*/in/*.pgp"))
     with tempfile.TemporaryDirectory(prefix="np") as home:
+        # two decrypts at a time through one agent say "No secret key" without this
+        (Path(home) / "gpg-agent.conf").write_text("auto-expand-secmem 0x1000000\n")
         keys = [str(path) for path in (folder / "config" / "keys").glob("*.asc")]
         gpg(home, "--import", *keys)
         recipient = "uitvoerder-01@example.nl"
