@@ -13,6 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
+from stamina.instrumentation import set_on_retry_hooks
 
 from exchange import register
 from exchange.configuration import Configuration, Partner, Uitvoerder, load
@@ -104,6 +105,9 @@ class Exchange:
 @contextmanager
 def open_exchange(folder: Path | None = None) -> Iterator[Exchange]:
     """Open the exchange described in `folder`, or in the folder that NACHTPOST_CONFIG names."""
+    # stamina would log every retry with its arguments, which say where we log in and as whom, and through structlog on
+    # standard output, which is for answers. What does not succeed in the end is a fault that names its party.
+    set_on_retry_hooks([])
     exchange = Exchange(load(folder or Path(os.environ["NACHTPOST_CONFIG"])))
     try:
         yield exchange

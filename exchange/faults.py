@@ -130,6 +130,14 @@ class LedgerBroken(Fault):
         super().__init__(f"the ledger is broken at entry {nr}")
 
 
+class DemoFault(Fault):
+    """The demo cannot go on; `tekst` says why, in Dutch."""
+
+    def __init__(self, tekst: str) -> None:
+        self.tekst = tekst
+        super().__init__(tekst)
+
+
 class SandboxFault(Fault):
     """The sandbox cannot be made, served or dropped."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import sqlalchemy as sa
 
 from exchange.context import Exchange
@@ -63,6 +64,7 @@ def find(exchange: Exchange, ref: str) -> dict[str, Any] | None:
             batch.c.bestand.label("batch"),
             zending.c.staat,
             zending.c.gepubliceerd_op,
+            zending.c.opgehaald_op.label("batch_opgehaald_op"),
             uitzondering.c.staat.label("uitzondering"),
         )
         .select_from(signaal)
@@ -83,3 +85,15 @@ def find(exchange: Exchange, ref: str) -> dict[str, Any] | None:
     with exchange.register.connect() as db:
         row = db.execute(query).mappings().first()
     return {"signaal_ref": ref, "regelnr": nr & 0xFFFFFF, **row} if row else None
+
+
+def newest_ref(exchange: Exchange, partner: str, signaal_id: str) -> str | None:
+    """The signaal_ref of the newest accepted signaal that `partner` gave this id; None when there is none."""
+    query = (
+        sa.select(sa.func.max(signaal.c.nr))
+        .join(aanlevering, aanlevering.c.nr == signaal.c.nr.bitwise_rshift(24))
+        .where(signaal.c.signaal_id == signaal_id, aanlevering.c.partner == partner)
+    )
+    with exchange.register.connect() as db:
+        nr = db.scalar(query)
+    return None if nr is None else str(identity.signaal_ref(np.array([nr])).to_pylist()[0])

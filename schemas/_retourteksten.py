@@ -30,14 +30,12 @@ TEKSTEN: tuple[tuple[str, str, str, str], ...] = (
     ("E-BST-01", "bestand", _ONTWERP, "De kolomkoppen kloppen niet. Ontbreekt: {ontbreekt}. Onbekend: {onbekend}. Er is geen regel verwerkt. Pas de koppen aan en lever het bestand opnieuw aan."),
     ("E-BST-02", "bestand", _ONTWERP, "Het bestand is niet in {codering} opgeslagen; de eerste fout staat op regel {regel}. Er is geen regel verwerkt. Sla het op in {codering} en lever het opnieuw aan."),
     ("W-BST-03", "bestand", _ONTWERP, "Dit bestand hebben wij al ontvangen op {tijdstip}. Er is niets opnieuw verwerkt. U hoeft niets te doen."),
-    ("H-BST-04", "bestand", _ONTWERP, "Dit bestand wijkt af van wat wij van u gewend zijn. Een beheerder bekijkt het. U hoort uiterlijk {tijdstip} of het wordt verwerkt."),
     ("E-BST-05", "bestand", _ONTWERP, "Dit bestand is leeg. Hebt u niets te melden, lever dan een bestand met alleen de kopregel aan. Anders: maak het bestand opnieuw en lever het opnieuw aan."),
     ("E-BST-06", "bestand", _ONTWERP, "Het bestand moet precies één van de kolommen bedrag_cent en bedrag_euro hebben. Er is geen regel verwerkt. Laat één van beide staan en lever het bestand opnieuw aan."),
     ("E-BST-07", "bestand", _ONTWERP, "Deze kolomkoppen staan meer dan één keer in het bestand: {kolommen}. Er is geen regel verwerkt. Laat elke kolom één keer staan en lever het bestand opnieuw aan."),
     ("E-BST-08", "bestand", _ONTWERP, "De naam van dit bestand heeft niet de afgesproken vorm. Wij hebben het niet gelezen. Verwacht: {vorm}, bijvoorbeeld {voorbeeld}. Hernoem het bestand en lever het opnieuw aan."),
     ("E-BST-09", "bestand", _ONTWERP, "Op regel 1 staan geen kolomkoppen die wij herkennen, gescheiden door {scheidingsteken}. Er is geen regel verwerkt. Zet de kolomkoppen op regel 1 en lever het bestand opnieuw aan."),
     ("E-BST-10", "bestand", _ONTWERP, "Het bestand heeft meer dan {maximum} regels. Er is geen regel verwerkt. Verdeel de regels over meer bestanden en lever die aan."),
-    ("E-BST-11", "bestand", _ONTWERP, "Een beheerder heeft dit bestand bekeken en afgekeurd. Er is geen regel verwerkt. Neem contact met ons op voordat u het opnieuw aanlevert."),
     # the line, before it is read as fields
     ("E-RGL-01", "regel", _ONTWERP, "Deze regel heeft {gevonden} velden; de kopregel heeft er {verwacht}. Deze regel is niet verwerkt. Controleer de scheidingstekens en lever de regel opnieuw aan."),
     ("E-RGL-02", "regel", "RFC 4180", f"De aanhalingstekens op deze regel kloppen niet. {_AF} Zet aanhalingstekens om het hele veld, verdubbel ze binnen het veld, en gebruik geen regeleinde in een veld."),
@@ -65,7 +63,6 @@ TEKSTEN: tuple[tuple[str, str, str, str], ...] = (
     ("E-ROU-03", "regel", "convenant art. 6, overwegingen m en n", f"Op {{datum}} geldt er geen overeenkomst tussen u en gemeente {{naam}} voor soort {{soort}}. {_DOOR} Neem contact op met de gemeente als dit niet klopt."),
     ("W-ROU-04", "veld", "CBS postcode en huisnummer naar gemeente", "U gaf gemeentecode {code1}; volgens het adres is het {code2}. Wij hebben {code2} gebruikt. U hoeft niets te doen."),
     ("E-ROU-05", "regel", "CBS gemeentelijke indeling", f"De gemeente bij dit signaal is opgegaan in meer dan één gemeente: {{gemeenten}}. {_DOOR} Vul de gemeentecode van nu in en lever de regel opnieuw aan."),
-    ("W-HER-01", "regel", "DDAS: herhaalde melding", f"Deze gemeente ontvangt geen herhaalde meldingen. {_DOOR} Lever het opnieuw aan als de achterstand hoger is geworden."),
     # signals that belong together
     ("E-SIG-01", "veld", _ONTWERP, f"Dit signaal_id is al aanvaard met andere gegevens. {_AF} Gebruik een nieuw signaal_id met soort ACTUALISATIE en zet het oude in vorig_signaal_id."),
     ("W-SIG-02", "regel", _ONTWERP, "Dit signaal hebben wij al van u ontvangen en is niet opnieuw doorgezet. U hoeft niets te doen."),
@@ -76,6 +73,4 @@ TEKSTEN: tuple[tuple[str, str, str, str], ...] = (
     ("W-EIN-01", "veld", "Divosa 2023: 20 werkdagen", f"De datum van einde levering ligt minder dan {{werkdagen}} werkdagen na ontvangst. {_WEL} Lever een volgend signaal eerder aan."),
     ("W-EIN-02", "veld", "Energieregeling 1-1-2026, volgens NVVK 26-1-2026", f"Dit signaal noemt geen eerder vroegsignaal. {_WEL} Meld eerst een vroegsignaal en zet dat signaal_id in vorig_signaal_id."),
     ("W-VEN-01", "veld", "DDAS; NVVK 30-11-2022", f"De achterstand valt buiten de termijn voor {{sector}} ({{termijn}}). {_WEL} De gemeente beslist of het signaal wordt opgepakt."),
-    # terugkoppeling
-    ("E-TKB-01", "regel", "convenant, definitie Digitaal Meldpunt", "Dit signaal_ref of melding_nr hoort niet bij een signaal dat aan u is geleverd. Deze regel is niet verwerkt. Controleer de schrijfwijze."),
 )

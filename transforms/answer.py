@@ -19,7 +19,7 @@ from schemas import gemeenten, retourcodes, waarden
 from schemas.signaal import KOLOMMEN, RETOURKOLOMMEN
 from schemas.terugmelding import COLUMNS, COUNTS, LAYOUT, SLOTZIN
 from transforms import dates
-from transforms.csvbytes import constant, to_csv
+from transforms.csvbytes import constant
 from transforms.identity import signaal_ref
 from transforms.verdict import Judged
 
@@ -62,11 +62,6 @@ def ontvangst(to: Answered, code: str | None = None, slots: Mapping[str, str] | 
 def header() -> pa.Table:
     """TM1 without lines, for a file whose lines follow block by block."""
     return pa.table({name: pa.array([], pa.string()) for name in COLUMNS})
-
-
-def controle_header() -> bytes:
-    """Line 1 of a CONTROLE."""
-    return to_csv(header())
 
 
 def controle_lines(

@@ -1,4 +1,4 @@
-"""An Arrow table as CSV bytes: `;`, UTF-8, CRLF, RFC 4180 quotes only where a value needs them.
+"""An Arrow table as CSV bytes: `;` and UTF-8 unless asked otherwise, CRLF, quotes (RFC 4180) only where needed.
 
 Rows are joined column-wise into one string array whose own buffer is the text, so that nothing is done per row in
 Python. Columns that hold one value for all rows are best given as a dictionary (see `constant`): they cost next to
@@ -24,13 +24,14 @@ def constant(value: str, rows: int) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int8()), rows), pa.array([value], pa.string()))
 
 
-def to_csv(table: pa.Table, *, header: bool = True, delimiter: str = ";") -> bytes:
+def to_csv(table: pa.Table, *, header: bool = True, delimiter: str = ";", codering: str = "utf-8") -> bytes:
     """All of `table` (string, dictionary, number, date or boolean columns; null is empty) as CSV.
 
     >>> to_csv(pa.table({"a": ["x;y", None], "b": [1, 2]}))
     b'a;b\\r\\n"x;y";1\\r\\n;2\\r\\n'
     """
-    return b"".join(csv_blocks(table, header=header, delimiter=delimiter))
+    content = b"".join(csv_blocks(table, header=header, delimiter=delimiter))
+    return content if codering == "utf-8" else content.decode().encode(codering)
 
 
 def csv_blocks(table: pa.Table, *, header: bool = True, delimiter: str = ";") -> Iterator[memoryview]:

@@ -24,6 +24,7 @@ from typer.core import TyperGroup
 from exchange.faults import (
     BalanceFault,
     ConfigurationFault,
+    DemoFault,
     Fault,
     HostKeyMismatch,
     LeaseLost,
@@ -106,13 +107,9 @@ def folder(config: Path | None) -> Path:
 def opened(config: Path | None) -> Iterator[Exchange]:
     """The exchange, with a register that answers and has its tables."""
     import sqlalchemy as sa
-    from stamina.instrumentation import LoggingOnRetryHook, set_on_retry_hooks
 
     from exchange.context import open_exchange
 
-    set_on_retry_hooks(
-        [LoggingOnRetryHook]
-    )  # stamina prefers structlog, which writes on stdout: that is for the answer
     with open_exchange(folder(config)) as exchange:
         try:
             if not sa.inspect(exchange.register).has_table("aanlevering"):
@@ -191,6 +188,7 @@ _SENTENCES: Mapping[type[Fault], str] = {
     TargetExists: "Bij de ontvanger staat al {path}. Er is niets overschreven. Zoek uit wie dat bestand plaatste.",
     StoreFault: "De opslag kon {name} niet lezen of schrijven ({reason}). Controleer schijf of objectopslag.",
     PgpFault: "gpg is mislukt bij {action} ({status}). Probeer het opnieuw.",
+    DemoFault: "{tekst}",
     SandboxFault: "Dit kan niet met deze map: {reason}.",
     ReferenceFault: "{file} is niet bruikbaar: {reason}",
     LeaseLost: "Een ander proces heeft het werk overgenomen ({naam}). Er is niets dubbel gedaan.",

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from exchange.cli import door
-
-if TYPE_CHECKING:
-    from exchange.context import Exchange
 
 
 def status(config: door.Config = None, json: door.Json = False) -> None:
@@ -43,12 +40,13 @@ def find(
 ) -> None:
     """Zoek een signaal op zijn verwijzing; zoeken op persoon kan niet."""
     from exchange.status import find as look
+    from exchange.status import newest_ref
     from transforms.identity import NotASignaalRef
 
     door.want_json(json)
     with door.opened(config) as exchange:
         try:
-            wanted = _ref_of(exchange, partner, ref.strip()) if partner else ref.strip()
+            wanted = newest_ref(exchange, partner, ref.strip()) if partner else ref.strip()
             found = None if wanted is None else look(exchange, wanted)
         except NotASignaalRef as error:
             raise typer.BadParameter("dit is geen signaal_ref: er is een teken verkeerd of weggevallen") from error
@@ -57,24 +55,6 @@ def find(
         raise typer.Exit(door.Exit.REFUSED)
     rows: list[list[object]] = [[name, value] for name, value in found.items()]
     door.answer({"gevonden": True, **found}, door.table("Gevonden", ["wat", "waarde"], rows))
-
-
-def _ref_of(exchange: Exchange, partner: str, signaal_id: str) -> str | None:
-    """The signaal_ref of the newest accepted signaal that this partner gave this id."""
-    import numpy as np
-    import sqlalchemy as sa
-
-    from exchange.register.tables import aanlevering, signaal
-    from transforms.identity import signaal_ref
-
-    query = (
-        sa.select(sa.func.max(signaal.c.nr))
-        .join(aanlevering, aanlevering.c.nr == signaal.c.nr.bitwise_rshift(24))
-        .where(signaal.c.signaal_id == signaal_id, aanlevering.c.partner == partner)
-    )
-    with exchange.register.connect() as db:
-        nr = db.scalar(query)
-    return None if nr is None else str(signaal_ref(np.array([nr])).to_pylist()[0])
 
 
 def _per_uitvoerder(batches: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -22,6 +22,8 @@ from pydantic import (
     Discriminator,
     Field,
     Tag,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -240,9 +242,19 @@ class Partner(_Model):
     scheidingsteken: Literal[";", ",", "\t", "|"] = ";"
     onbekende_kolommen: Literal["weigeren", "negeren"] = "weigeren"
     naampatroon: Annotated[str, AfterValidator(_pattern)] | None = None
+    naamvoorbeeld: Annotated[str | None, Field(validate_default=True)] = None
     klantnummer_bsn_controle: bool = True
     overgangsdatum: date | None = None
     verklaring: Verklaring | None = None
+
+    @field_validator("naamvoorbeeld")
+    @classmethod
+    def _fits(cls, value: str | None, info: ValidationInfo) -> str | None:
+        patroon = info.data.get("naampatroon")
+        if patroon and not re.fullmatch(patroon, value or ""):
+            mend = "Geef bij naampatroon een naam die past: de partner leest hem als een bestandsnaam niet klopt."
+            raise wrong("dit is geen naam volgens naampatroon", mend)
+        return value
 
 
 class Bediening(_Period):
@@ -319,11 +331,16 @@ def _as_url(place: str, folder: Path) -> str:
 
 
 class IntakeSettings(_Model):
-    """How files are fetched and read. `max_bytes` is the size of the decrypted text, `blokgrootte` counts lines."""
+    """How files are fetched and read. `max_bytes` is the size of the decrypted text, `blokgrootte` counts lines.
+
+    `max_regels` counts the lines of a file, the header and blank ones included. A signaal's `nr` has 24 bits for the
+    line, hence the most that it can be.
+    """
 
     stil_seconden: Annotated[float, Field(ge=0, le=600)] = 2
     blokgrootte: Annotated[int, Field(ge=1)] = 100_000
     max_bytes: Annotated[int, Field(ge=1)] = 2_000_000_000
+    max_regels: Annotated[int, Field(ge=1, le=2**24 - 1)] = 2**24 - 1
     threads: Annotated[int, Field(ge=1, le=64)] = 8
 
 

@@ -22,7 +22,7 @@ from rich.status import Status
 from exchange import register
 from exchange.context import open_exchange
 from exchange.demo import airflow, summary
-from exchange.demo.faults import DemoFault
+from exchange.faults import DemoFault
 from exchange.sandbox.create import create, read_expected
 from exchange.sandbox.serve import serving
 from exchange.status import status

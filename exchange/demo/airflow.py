@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exchange.demo.faults import DemoFault
+from exchange.faults import DemoFault
 
 HOST, PORT = "127.0.0.1", 8080
 PARTS = {

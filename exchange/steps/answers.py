@@ -21,6 +21,7 @@ from exchange.register import ledger, outbox
 from exchange.register.aanleveringen import Received
 from transforms import answer, csvbytes
 from transforms.answer import Answered
+from transforms.lines import BOM
 from transforms.verdict import Judged
 
 FOLDER = "terugmelding"
@@ -84,17 +85,17 @@ class Controle:
         self.built: list[outbox.Built] = []
 
     def __enter__(self) -> Self:
-        self._write("CONTROLE", answer.controle_header())
+        self._write("CONTROLE", csvbytes.to_csv(answer.header()))
         return self
 
-    def block(self, text: pa.Table, judged: Judged, broken: pa.Table) -> None:
-        """Answer every row of one block; `broken` are the REASONS of lines that are no rows."""
+    def block(self, text: pa.Table, judged: Judged, broken: pa.Table, codering: str) -> None:
+        """Answer every row of one block; `broken` are the REASONS of lines that are no rows, `codering` the file's."""
         receivers = self._receivers(judged)
         lines = answer.controle_lines(self._to, judged, broken, nacht=self._night, uitvoerders=receivers)
         self._write("CONTROLE", csvbytes.to_csv(lines, header=False))
         rows = answer.correction_rows(text.filter(pa.array(judged.geweigerd)), judged.redenen)
         if rows.num_rows:
-            self._write("CORRECTIE", csvbytes.to_csv(rows, header="CORRECTIE" not in self._streams))
+            self._write("CORRECTIE", self._correction(rows, codering, first="CORRECTIE" not in self._streams))
 
     def close(self, counts: Mapping[str, int]) -> None:
         """Add the BESTAND line and finish the files."""
@@ -122,6 +123,12 @@ class Controle:
     ) -> None:
         if kind is not None:
             self._open.__exit__(kind, error, trace)
+
+    def _correction(self, rows: pa.Table, codering: str, *, first: bool) -> bytes:
+        """Rows as the partner writes them, so that the file can be mended and delivered as it is."""
+        content = csvbytes.to_csv(rows, header=first, delimiter=self._partner.scheidingsteken, codering=codering)
+        # another encoding than agreed is one that the file itself named, and so must what is made of it
+        return BOM + content if first and codering != self._partner.codering else content
 
     def _receivers(self, judged: Judged) -> dict[str, str]:
         """The uitvoerder (its name) per gemeente and sector of a block, tonight."""

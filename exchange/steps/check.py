@@ -24,6 +24,7 @@ from exchange.steps import answers
 from exchange.steps.reading import Reader
 from transforms.dates import instant_text
 from transforms.lines import FileRejected
+from transforms.names import check_name
 from transforms.verdict import ACCEPTED
 
 
@@ -83,6 +84,7 @@ def _check_one(
         earlier = {"tijdstip": instant_text(file.eerder_op)}
         return _as_a_whole(exchange, partner, file, states.Aanlevering.HERHAALD, "W-BST-03", earlier, lease, nu)
     try:
+        check_name(file.bestand, partner.id, partner.naampatroon, partner.naamvoorbeeld)
         with (
             exchange.archive.local(file.archief) as path,
             exchange.keyring.decrypt(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import re
 import time
 import uuid
 from collections.abc import Callable
@@ -30,6 +29,8 @@ from exchange.sftp import Connection, RemoteFile
 log = logging.getLogger(__name__)
 
 IN, DONE = "in", "in/opgehaald"
+#: Longest name, in bytes, that still fits with our number before it, or an answer's kind behind it.
+LONGEST_NAME = 200
 #: Endings that clients give to a file that is still being written.
 HALF = (".part", ".filepart", ".tmp", ".partial")
 
@@ -108,23 +109,20 @@ def _arrive(exchange: Exchange, visit: _Visit, stack: ExitStack, nu: Callable[[]
     visit.connection = stack.enter_context(exchange.connect(visit.partner))
     for row in _uncleared(exchange, visit.partner.id):
         _clear(exchange, visit, row.nr, RemoteFile(row.bestand, row.grootte, row.mtime, True), nu)
-    visit.seen = _listing(visit)
+    listed = _listing(visit)
+    visit.seen = {name: file for name, file in listed.items() if len(name.encode()) <= LONGEST_NAME}
+    if len(visit.seen) < len(listed):
+        log.warning("%s: a name of more than %d bytes is left alone", visit.partner.id, LONGEST_NAME)
 
 
 def _listing(visit: _Visit) -> dict[str, RemoteFile]:
     assert visit.connection is not None
-    return {file.name: file for file in visit.connection.listing(IN) if _wanted(visit.partner, file)}
+    return {file.name: file for file in visit.connection.listing(IN) if _wanted(file)}
 
 
-def _wanted(partner: Partner, file: RemoteFile) -> bool:
-    if not file.regular or not file.deugt or file.name.lower().endswith(HALF):
-        return False
-    return re.fullmatch(name_pattern(partner), file.name) is not None
-
-
-def name_pattern(partner: Partner) -> str:
-    """The names this partner's files may have (a regular expression for the whole name)."""
-    return partner.naampatroon or rf"VS_SIG_{re.escape(partner.id)}_\d{{8}}_\d{{3}}\.csv\.(pgp|gpg|asc)"
+def _wanted(file: RemoteFile) -> bool:
+    """Whatever else it is called: check answers a name that was not agreed."""
+    return file.regular and file.deugt and not file.name.lower().endswith(HALF)
 
 
 def _collect(exchange: Exchange, visit: _Visit) -> None:

@@ -30,17 +30,20 @@ TOGETHER = 16
 
 @dataclass(frozen=True)
 class PublishResult:
-    """How many files became visible, and the parties (ids) whose files wait for the next try."""
+    """How many files became visible, how many earlier ones were found collected, and the parties (ids) whose files wait
+    for the next try."""
 
     gepubliceerd: int
+    opgehaald: int
     uitgesteld: list[str]
 
 
 @dataclass(frozen=True)
 class _Outcome:
     ontvanger: str
-    gepubliceerd: int
-    uitgesteld: bool
+    gepubliceerd: int = 0
+    opgehaald: int = 0
+    uitgesteld: bool = False
 
 
 def publish(exchange: Exchange, nu: Callable[[], datetime]) -> PublishResult:
@@ -51,44 +54,29 @@ def publish(exchange: Exchange, nu: Callable[[], datetime]) -> PublishResult:
         outcomes = list(pool.map(lambda receiver: _to_party(exchange, receiver, nu), receivers))
     return PublishResult(
         gepubliceerd=sum(outcome.gepubliceerd for outcome in outcomes),
+        opgehaald=sum(outcome.opgehaald for outcome in outcomes),
         uitgesteld=[outcome.ontvanger for outcome in outcomes if outcome.uitgesteld],
     )
 
 
-def collected(exchange: Exchange, nu: Callable[[], datetime]) -> int:
-    """Record published files that are no longer at the receiver as collected; returns how many."""
-    with exchange.register.connect() as db:
-        rows = list(db.execute(sa.select(zending).where(zending.c.staat == states.Zending.GEPUBLICEERD)))
-    count = 0
-    for receiver in sorted({row.ontvanger for row in rows}):
-        try:
-            with exchange.connect(exchange.config.partij(receiver)) as connection:
-                for row in (row for row in rows if row.ontvanger == receiver):
-                    if connection.stat(f"{row.map}/{row.naam}") is None:
-                        _record(exchange, [row], states.Zending.OPGEHAALD, nu)
-                        count += 1
-        except (PartyUnreachable, HostKeyMismatch) as fault:
-            log.warning("%s: %s", receiver, fault)
-    return count
-
-
 def _to_party(exchange: Exchange, receiver: str, nu: Callable[[], datetime]) -> _Outcome:
-    done = 0
+    done = gone = 0
     with leases.held(exchange.register, f"publish:{receiver}", nu) as lease:
         if lease is None:  # somebody else is at it
-            return _Outcome(receiver, 0, False)
+            return _Outcome(receiver)
         with exchange.register.connect() as db:
             rows = outbox.waiting(db, receiver)
         try:
             with exchange.connect(exchange.config.partij(receiver)) as connection:
+                gone = _see_collected(exchange, connection, receiver, lease, nu)
                 for folder in sorted({row.map for row in rows}):
                     connection.ensure_folder(folder)
                 for at in range(0, len(rows), TOGETHER):
                     done += _publish_some(exchange, connection, rows[at : at + TOGETHER], lease, nu)
         except (PartyUnreachable, HostKeyMismatch, TargetExists) as fault:
             log.warning("%s: %s", receiver, fault)
-            return _Outcome(receiver, done, True)
-    return _Outcome(receiver, done, False)
+            return _Outcome(receiver, done, gone, True)
+    return _Outcome(receiver, done, gone)
 
 
 def _publish_some(
@@ -108,10 +96,10 @@ def _publish_some(
         with exchange.archive.open(row.archief) as ciphertext:
             connection.put(ciphertext, names[row.id][0], row.grootte)
     if fresh:
-        _record(exchange, fresh, states.Zending.GEUPLOAD, nu, lease)
+        _record(exchange, fresh, states.Zending.GEUPLOAD, lease, nu)
     for row in fresh:
         connection.rename(*names[row.id])
-    _record(exchange, rows, states.Zending.GEPUBLICEERD, nu, lease)
+    _record(exchange, rows, states.Zending.GEPUBLICEERD, lease, nu)
     return len(rows)
 
 
@@ -124,17 +112,32 @@ def _finish_upload(connection: Connection, temporary: str, final: str) -> None:
         connection.rename(temporary, final)
 
 
+def _see_collected(
+    exchange: Exchange, connection: Connection, receiver: str, lease: leases.Lease, nu: Callable[[], datetime]
+) -> int:
+    """Record published files that the receiver took away; returns how many."""
+    query = sa.select(zending).where(zending.c.ontvanger == receiver, zending.c.staat == states.Zending.GEPUBLICEERD)
+    with exchange.register.connect() as db:
+        rows = list(db.execute(query))
+    # a folder that is not there says nothing of its files: the account may have been moved
+    folders = [folder for folder in sorted({row.map for row in rows}) if connection.stat(folder)]
+    there = {(folder, file.name) for folder in folders for file in connection.listing(folder)}
+    gone = [row for row in rows if row.map in folders and (row.map, row.naam) not in there]
+    if gone:
+        _record(exchange, gone, states.Zending.OPGEHAALD, lease, nu)
+    return len(gone)
+
+
 def _record(
     exchange: Exchange,
     rows: Sequence[sa.Row[Any]],
     target: states.Zending,
+    lease: leases.Lease,
     nu: Callable[[], datetime],
-    lease: leases.Lease | None = None,
 ) -> None:
     moment = nu()
     with exchange.register.begin() as db:
-        if lease:
-            leases.renew(db, lease, moment)
+        leases.renew(db, lease, moment)
         outbox.move(db, [row.id for row in rows], target, moment)
         if target is not states.Zending.GEUPLOAD:
             facts = [{"zending": row.id, "sha256": row.sha256} for row in rows]

@@ -84,7 +84,10 @@ class Reader:
         )
         if refusals:
             raise lines.FileRejected(refusals[0].code, dict(refusals[0].slots))
-        for block in lines.blocks(view, header.end, self._exchange.config.intake.blokgrootte):
+        intake = self._exchange.config.intake
+        for block in lines.blocks(view, header.end, intake.blokgrootte):
+            if block.first_regelnr + block.lines - 1 > intake.max_regels:
+                raise lines.FileRejected("E-BST-10", {"maximum": str(intake.max_regels)})
             self._block(view, block, header)
         if partner.klantnummer_bsn_controle and self._drift.suspicious:
             raise lines.FileRejected("E-PRV-03", {"veld": "klantnummer"})
@@ -99,7 +102,7 @@ class Reader:
         judged = self._judge(checked)
         self._keep(judged)
         self._refuse(judged, scan.bad)
-        self._controle.block(text, judged, scan.bad)
+        self._controle.block(text, judged, scan.bad, header.codering)
         self.tally.regels += scan.lines
 
     def _judge(self, checked: validate.Checked) -> Judged:

@@ -1,4 +1,4 @@
-"""report: prove the balance, tell every partner which rows were delivered, and close the night."""
+"""report: tell every partner which rows were delivered, prove the balance, close the night."""
 
 from __future__ import annotations
 

@@ -19,12 +19,13 @@ import sqlalchemy as sa
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from exchange import register
+from exchange import faults, register
 from exchange.cli import app
 from exchange.cli.door import refuse
 from exchange.faults import (
     BalanceFault,
     ConfigurationFault,
+    DemoFault,
     Fault,
     HostKeyMismatch,
     LeaseLost,
@@ -293,24 +294,31 @@ def test_a_sandbox_is_served_until_interrupted(made: Path) -> None:
         assert process.wait(20) == 0
 
 
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [
-        (ConfigurationFault([]), 2),
-        (ReferenceFault("f", "r"), 2),
-        (PartyUnreachable("zuid", "timeout"), 3),
-        (StoreFault("n", "r"), 3),
-        (PgpFault("encrypt", "s"), 3),
-        (LeaseLost("pickup"), 3),
-        (StateConflict("zending", 1, "GEUPLOAD"), 3),
-        (HostKeyMismatch("zuid"), 1),
-        (TargetExists("uit/0363/x"), 1),
-        (BalanceFault({"regels": 1}), 1),
-        (LedgerBroken(4), 1),
-        (RegisterUnreachable(), 3),
-        (SandboxFault("r"), 2),
-    ],
-)
+FAULTS: list[tuple[Fault, int]] = [
+    (ConfigurationFault([]), 2),
+    (ReferenceFault("f", "r"), 2),
+    (PartyUnreachable("zuid", "timeout"), 3),
+    (StoreFault("n", "r"), 3),
+    (PgpFault("encrypt", "s"), 3),
+    (LeaseLost("pickup"), 3),
+    (StateConflict("zending", 1, "GEUPLOAD"), 3),
+    (HostKeyMismatch("zuid"), 1),
+    (TargetExists("uit/0363/x"), 1),
+    (BalanceFault({"regels": 1}), 1),
+    (LedgerBroken(4), 1),
+    (RegisterUnreachable(), 3),
+    (DemoFault("Het lukte niet."), 1),
+    (SandboxFault("r"), 2),
+]
+
+
+def test_no_fault_is_left_out_below() -> None:
+    every = {one for one in vars(faults).values() if isinstance(one, type) and issubclass(one, Fault)}
+
+    assert {type(fault) for fault, _ in FAULTS} == every - {Fault}
+
+
+@pytest.mark.parametrize(("fault", "code"), FAULTS)
 def test_every_fault_has_a_sentence_and_a_code(fault: Fault, code: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert refuse(fault) == code
 

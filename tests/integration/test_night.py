@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
@@ -25,6 +26,7 @@ from exchange.sandbox.serve import serving
 from exchange.status import find, status
 from exchange.steps import build, bundle, check, pickup, publish, report
 from tests.conftest import program
+from transforms import identity
 
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 DAY = local_date(START)
@@ -148,6 +150,96 @@ def test_a_half_upload_is_left_alone(exchange, clock):
     night(exchange, clock)
     assert len(list((root(exchange) / "sftp" / "huur-01" / "in").glob("*.part"))) == 1
     assert not list((root(exchange) / "sftp" / "huur-01" / "in").glob("*.pgp"))
+
+
+def test_a_file_with_a_name_that_was_not_agreed_is_answered_unread(exchange, clock):
+    name = "Signalen van oktober (2).csv.pgp"
+    row = delivered_and_checked(exchange, clock, name, b"not even encrypted")
+    assert (row["staat"], row["code"], row["regels"]) == ("AFGEKEURD", "E-BST-08", 0)
+    publish.publish(exchange, clock)
+    folder = root(exchange) / "sftp" / "huur-01"
+    [told] = opened(exchange, "huur-01", next((folder / "terugmelding").glob("Signalen van oktober (2)_ONTVANGST_*")))
+    assert (told["bestand"], told["code"]) == (name, "E-BST-08")
+    assert "bijvoorbeeld VS_SIG_huur-01_" in told["tekst"]
+    assert [path.name for path in (folder / "in" / "opgehaald").glob(f"*_{name}")]
+
+
+def test_a_name_too_long_to_give_it_a_number_is_left_alone(exchange, clock, caplog):
+    folder = root(exchange) / "sftp" / "huur-01" / "in"
+    for length in (200, 201):
+        (folder / ("é" * 90 + "x" * (length - 180))).write_bytes(b"x")
+    pickup.pickup(exchange, clock)
+    left = [path.name for path in folder.iterdir() if path.name.startswith("é")]
+    assert [len(name.encode()) for name in left] == [201]
+    [warned] = [record for record in caplog.records if record.name == pickup.__name__]
+    assert "huur-01" in warned.getMessage()
+    assert "é" not in warned.getMessage()
+
+
+@pytest.mark.parametrize(("most", "code"), [(11, None), (10, "E-BST-10")])
+def test_a_file_with_more_lines_than_can_be_numbered_is_refused_as_a_whole(exchange, clock, monkeypatch, most, code):
+    monkeypatch.setenv("NACHTPOST_INTAKE__MAX_REGELS", str(most))
+    monkeypatch.setenv("NACHTPOST_INTAKE__BLOKGROOTTE", "4")
+    with open_exchange(exchange.config.folder) as limited:
+        content = as_csv(rows_of_huur(limited))  # a header and ten rows
+        row = delivered_and_checked(limited, clock, files.file_name("huur-01", DAY, 66), content)
+    assert (row["code"], row["regels"]) == (code, 0 if code else 10)
+
+
+def test_a_column_of_burgerservicenummers_refuses_the_file_as_a_whole(exchange, clock):
+    rows = [
+        row | {"signaal_id": f"{row['signaal_id']}-{turn}", "klantnummer": "123456782"}
+        for row in rows_of_huur(exchange)
+        for turn in range(3)
+    ]
+    row = delivered_and_checked(exchange, clock, files.file_name("huur-01", DAY, 67), as_csv(rows))
+    assert (row["staat"], row["code"], row["regels"]) == ("AFGEKEURD", "E-PRV-03", 0)
+
+
+def test_a_signal_that_comes_again_is_not_sent_again_and_with_other_content_refused(exchange, clock):
+    first = delivered_and_checked(exchange, clock, files.file_name("huur-01", DAY, 68), b"")  # after the ten rows
+    assert first["code"] == "E-BST-05"
+    with exchange.register.connect() as db:
+        known = set(db.scalars(sa.select(signaal.c.signaal_id)))
+    same, other = [row for row in rows_of_huur(exchange) if row["signaal_id"] in known][:2]
+    again = as_csv([same, other | {"achternaam": "Anders", "bedrag_cent": "99999"}])
+    row = delivered_and_checked(exchange, clock, files.file_name("huur-01", DAY, 69), again)
+    assert (row["dubbel"], row["afgekeurd"], row["aanvaard"]) == (1, 1, 0)
+    publish.publish(exchange, clock)
+    folder = root(exchange) / "sftp" / "huur-01" / "terugmelding"
+    told = opened(exchange, "huur-01", next(folder.glob("*_069_CONTROLE_*")))
+    assert [line["code"] for line in told[:-1]] == ["W-SIG-02", "E-SIG-01"]
+
+
+def test_what_a_receiver_took_away_is_recorded_as_collected_with_its_moment(exchange, clock):
+    night(exchange, clock)
+    batches = status(exchange)["batches"]
+    taken = batches[0]
+    place = root(exchange) / "sftp" / taken["uitvoerder"] / "uit" / taken["gemeentecode"]
+    (place / taken["bestand"]).unlink()
+    shutil.rmtree(root(exchange) / "sftp" / batches[-1]["uitvoerder"] / "uit")  # a folder that is gone says nothing
+    clock.now += timedelta(days=1)
+    bundle.bundle(exchange, local_date(clock.now), clock)
+    build.build(exchange, local_date(clock.now), [], clock)  # nothing but manifests
+    assert publish.publish(exchange, clock).opgehaald == 1
+    states_ = {(row["gemeentecode"], row["staat"]) for row in status(exchange)["batches"]}
+    assert states_ == {(row["gemeentecode"], "OPGEHAALD" if row is taken else "GEPUBLICEERD") for row in batches}
+    assert status(exchange)["balans"]["klopt"]
+    with exchange.register.connect() as db:
+        nr = db.scalar(sa.select(signaal.c.nr).where(signaal.c.gemeentecode == taken["gemeentecode"]).limit(1))
+    found = find(exchange, identity.signaal_ref(np.array([nr])).to_pylist()[0])
+    assert (found["staat"], found["batch_opgehaald_op"]) == ("OPGEHAALD", clock.now)
+
+
+def test_retries_are_not_logged_for_they_name_accounts(exchange, clock, caplog, capfd):
+    file = exchange.config.folder / "partners" / "huur-01.toml"
+    text = file.read_text()
+    file.write_text("\n".join("poort = 1" if line.startswith("poort") else line for line in text.splitlines()))
+    with open_exchange(exchange.config.folder) as broken:
+        assert pickup.pickup(broken, clock).onbereikbaar == ["huur-01"]
+    said = [record.getMessage() for record in caplog.records if record.name.startswith(("exchange", "stamina"))]
+    assert said == ["huur-01: huur-01 is unreachable: Connection refused"]
+    assert capfd.readouterr().out == ""
 
 
 def test_every_step_twice_ends_the_same(exchange, clock):
@@ -287,12 +379,42 @@ def opened_as_exchange(exchange: Exchange, path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(text, delimiter=";"))
 
 
-def as_csv(rows: list[dict[str, str]]) -> bytes:
+def as_csv(rows: list[dict[str, str]], delimiter: str = ";", codering: str = "utf-8") -> bytes:
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, rows[0], delimiter=";")
+    writer = csv.DictWriter(text, rows[0], delimiter=delimiter)
     writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode(codering)
+
+
+def rows_of_huur(exchange: Exchange) -> list[dict[str, str]]:
+    """The ten rows that huur-01 dropped first."""
+    return opened_as_exchange(exchange, next((root(exchange) / "sftp" / "huur-01").rglob("*_001.csv.pgp")))
+
+
+def delivered_and_checked(exchange: Exchange, clock: Clock, name: str, content: bytes) -> dict[str, str | int]:
+    """How a file of huur-01 is judged."""
+    files.drop_file(root(exchange), "huur-01", name, content)
+    pickup.pickup(exchange, clock)
+    check.check(exchange, ["huur-01"], clock)
+    return next(row for row in status(exchange)["aanleveringen"] if row["bestand"] == name)
+
+
+def opened_bytes(exchange: Exchange, party: str, path: Path) -> bytes:
+    """A file as its receiver has it, decrypted."""
+    own, ours = root(exchange) / "parties" / party, exchange.config.exchange.pgp_vingerafdruk
+    with (
+        pgp.Keyring.open((own / "secret.asc").read_bytes(), "", [(own / "exchange.asc").read_bytes()]) as keyring,
+        keyring.decrypt(path, signers=[ours], at=datetime.now(UTC), max_bytes=10**8) as plaintext,
+        open(plaintext.fd, "rb", closefd=False) as content,
+    ):
+        return content.read()
+
+
+def agreed(exchange: Exchange, partner: str, *lines: str) -> None:
+    """Add lines to what is agreed with a partner; the configuration must be read again."""
+    file = exchange.config.folder / "partners" / f"{partner}.toml"
+    file.write_text("\n".join([*lines, file.read_text()]))
 
 
 def withdrawal(row: dict[str, str], number: int) -> dict[str, str]:
@@ -371,6 +493,27 @@ def test_a_correction_file_gives_back_what_may_travel_and_can_be_delivered_again
     check.check(exchange, ["huur-01"], clock)
     last = status(exchange)["aanleveringen"][-1]
     assert (last["staat"], last["regels"]) == ("GECONTROLEERD", len(rows))
+
+
+def test_a_correction_file_has_the_separator_and_encoding_of_the_partner(exchange, clock):
+    rows = [row | {"achternaam": "José", "postcode": "?"} for row in rows_of_huur(exchange)[:2]]
+    agreed(exchange, "huur-01", 'scheidingsteken = ","', 'codering = "windows-1252"')
+    with open_exchange(exchange.config.folder) as other:
+        encodings = {64: "windows-1252", 65: "utf-8-sig"}  # the mark of UTF-8 in a file goes before what was agreed
+        for number, codering in encodings.items():
+            own = [row | {"signaal_id": f"{row['signaal_id']}-{number}"} for row in rows]
+            name = files.file_name("huur-01", DAY, number)
+            found = delivered_and_checked(other, clock, name, as_csv(own, ",", codering))
+            assert (found["staat"], found["afgekeurd"]) == ("GECONTROLEERD", 2)
+        publish.publish(other, clock)
+        for number, codering in encodings.items():
+            [path] = (root(other) / "sftp" / "huur-01" / "terugmelding").glob(f"*_{number:03d}_CORRECTIE_*")
+            content = opened_bytes(other, "huur-01", path)
+            lines = list(csv.DictReader(io.StringIO(content.decode(codering), newline="")))
+            assert [line["achternaam"] for line in lines] == ["José", "José"]
+            name = files.file_name("huur-01", DAY, number + 10)
+            found = delivered_and_checked(other, clock, name, content)  # as it is, so its rows are still wrong
+            assert (found["staat"], found["afgekeurd"]) == ("GECONTROLEERD", 2)
 
 
 def test_a_manifest_counts_what_lies_beside_it_and_comes_last(exchange, clock):

@@ -26,6 +26,13 @@ def test_every_value_comes_back_as_it_was(rows: list[tuple[str, str]], delimiter
     assert read(to_csv(table, delimiter=delimiter), delimiter) == [["a", "b"], *map(list, rows)]
 
 
+def test_a_partner_reads_it_in_its_own_encoding() -> None:
+    table = pa.table({"naam": ["José"], "straat": ["Curaçaolaan €"]})
+    assert to_csv(table, delimiter=",", codering="windows-1252") == "naam,straat\r\nJosé,Curaçaolaan €\r\n".encode(
+        "windows-1252"
+    )
+
+
 def test_null_is_empty_and_numbers_dates_and_constants_are_text() -> None:
     table = pa.table(
         {
