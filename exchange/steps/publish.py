@@ -74,7 +74,9 @@ def _to_party(exchange: Exchange, receiver: str, nu: Callable[[], datetime]) -> 
                 for at in range(0, len(rows), TOGETHER):
                     done += _publish_some(exchange, connection, rows[at : at + TOGETHER], lease, nu)
         except (PartyUnreachable, HostKeyMismatch, TargetExists) as fault:
-            log.warning("%s: %s", receiver, fault)
+            # never the name: an answer is named after a file that the partner may have named after somebody
+            taken = isinstance(fault, TargetExists)
+            log.warning("%s: %s", receiver, "another file has the name of ours" if taken else fault)
             return _Outcome(receiver, done, gone, True)
     return _Outcome(receiver, done, gone)
 
