@@ -7,6 +7,7 @@ import copy
 import fcntl
 import hashlib
 import io
+import logging
 import os
 import resource
 import shutil
@@ -33,7 +34,12 @@ BUFFER = 1 << 20
 SLOWEST, LEAST_SECONDS = 10_000_000, 2
 #: How the folders that hold a keyring are named, and after how many seconds an unlocked one counts as left behind.
 _HOME, ABANDONED = "nachtpost-gpg-", 60
+#: What is said of a gpg that stopped reading.
+ENDED = "gpg ended before it had read everything"
 _OLD_PRODUCTS_READ_THIS = ["--rfc4880", "--force-mdc", "--cipher-algo", "AES256", "--digest-algo", "SHA256"]
+
+# python-gnupg logs each failure, with stack traces of its own threads; to us they come as results
+logging.getLogger("gnupg").setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True)
@@ -80,10 +86,13 @@ class Encryptor:
         self.sha256, self.size = "", 0
 
     def write(self, data: bytes) -> None:
-        """Hand over some plaintext."""
+        """Hand over some plaintext; raises PgpFault when gpg has ended."""
         view = memoryview(data)
-        while view:
-            view = view[self._pipe.write(view) :]
+        try:
+            while view:
+                view = view[self._pipe.write(view) :]
+        except BrokenPipeError:
+            raise PgpFault("encrypt", ENDED) from None
 
 
 class Keyring:
@@ -139,7 +148,7 @@ class Keyring:
         results: list[Any] = []
 
         def run() -> None:
-            with source:
+            with source, contextlib.suppress(PgpFault):
                 results.append(self._encrypt_file(source, target, recipient))
 
         worker = threading.Thread(target=run)
@@ -150,7 +159,7 @@ class Keyring:
             sink.close()
             worker.join()
         if not results or not results[0].ok:
-            raise PgpFault("encrypt", results[0].status if results else "no result")
+            raise PgpFault("encrypt", str(results[0].status) if results else ENDED)
         encryptor.sha256, encryptor.size = _digest(target)
 
     def encrypt(self, content: bytes, target: Path, recipient: str) -> Encrypted:
@@ -168,15 +177,18 @@ class Keyring:
         return not key["expires"] or int(key["expires"]) > at.timestamp()
 
     def _encrypt_file(self, source: Any, target: Path, recipient: str) -> Any:
-        return self._gpg.encrypt_file(
-            source,
-            recipient,
-            sign=self.own_fingerprint,
-            always_trust=True,
-            armor=False,
-            output=str(target),
-            extra_args=[*_OLD_PRODUCTS_READ_THIS, *self._compress, "--yes"],
-        )
+        try:
+            return self._gpg.encrypt_file(
+                source,
+                recipient,
+                sign=self.own_fingerprint,
+                always_trust=True,
+                armor=False,
+                output=str(target),
+                extra_args=[*_OLD_PRODUCTS_READ_THIS, *self._compress, "--yes"],
+            )
+        except BrokenPipeError:
+            raise PgpFault("encrypt", ENDED) from None
 
     def _run_decrypt(self, content: BinaryIO, fd: int, max_bytes: int) -> tuple[Status, int]:
         """gpg's status lines and exit code. `--max-output` only stops the writing: a few kilobytes of nothing but

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import select
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,8 +28,7 @@ READY = b"listening\n"
 
 def run(folder: Path) -> None:
     """Serve the sandbox in `folder` on loopback until interrupted; raises SandboxFault when it cannot listen."""
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_serve(folder, tied=False))
+    asyncio.run(_serve(folder, tied=False))
 
 
 @contextlib.contextmanager
@@ -54,7 +54,7 @@ def serving(folder: Path) -> Iterator[int]:
 
 
 async def _serve(folder: Path, *, tied: bool) -> None:
-    """Until cancelled, or when `tied` until standard input ends: then whoever started us is gone."""
+    """Until a signal comes, or when `tied` until standard input ends: then whoever started us is gone."""
     server, port = folder / "server", _port(folder)
     try:
         listener = await asyncssh.create_server(
@@ -76,7 +76,10 @@ async def _serve(folder: Path, *, tied: bool) -> None:
             sys.stdout.flush()
             await asyncio.to_thread(sys.stdin.buffer.read)
         else:
-            await listener.wait_closed()
+            stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell had it ignored, as in the background
+                loop.add_signal_handler(number, stopped.set)
+            await stopped.wait()
 
 
 def _port(folder: Path) -> int:

@@ -284,14 +284,18 @@ def greeting(host: str, port: int) -> bytes:
             time.sleep(0.05)
 
 
-def test_a_sandbox_is_served_until_interrupted(made: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_sandbox_is_served_until_it_is_stopped(made: Path, number: signal.Signals) -> None:
     program = Path(sys.executable).with_name("nachtpost")
     with subprocess.Popen([program, "sandbox", "serve", made, "--json"], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         said = json.loads("".join(process.stdout.readline() for _ in range(4)))
         assert greeting(said["host"], said["poort"]).startswith(b"SSH-2.0")
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        process.send_signal(number)
+        try:
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
 
 
 FAULTS: list[tuple[Fault, int]] = [

@@ -327,3 +327,6 @@ def test_encrypting_to_an_unknown_key_is_a_fault(world, tmp_path):
     assert not world.ours.can_encrypt("A" * 40, datetime.now(UTC))
     with pytest.raises(PgpFault):
         world.ours.encrypt(CONTENT, tmp_path / "out.pgp", "A" * 40)
+    with pytest.raises(PgpFault), world.ours.encryptor(tmp_path / "out.pgp", "A" * 40) as stream:
+        for _ in range(100):  # more than a pipe holds: gpg ends while we write
+            stream.write(bytes(100_000))
