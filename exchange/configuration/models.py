@@ -227,15 +227,12 @@ class Verklaring(_Period):
     kolommen: Annotated[tuple[Annotated[str, one_of(VOORWAARDE)], ...], Field(min_length=1)] = VOORWAARDE.waarden
 
 
-class Partner(_Model):
-    """A vaste-lastenpartner and how its files look."""
+class Profiel(_Model):
+    """How a partner's files look and for whom it reports: enough to read one."""
 
     id: PartyId
-    naam: Text
     sectoren: Annotated[tuple[Sector, ...], Field(min_length=1)]
     label: str | None = None
-    sftp: Endpoint
-    pgp: Pgp
     codering: Literal["utf-8", "windows-1252"] = "utf-8"
     scheidingsteken: Literal[";", ",", "\t", "|"] = ";"
     onbekende_kolommen: Literal["weigeren", "negeren"] = "weigeren"
@@ -243,6 +240,14 @@ class Partner(_Model):
     klantnummer_bsn_controle: bool = True
     overgangsdatum: date | None = None
     verklaring: Verklaring | None = None
+
+
+class Partner(Profiel):
+    """A vaste-lastenpartner: its profile, and where and with which keys files are exchanged."""
+
+    naam: Text
+    sftp: Endpoint
+    pgp: Pgp
 
 
 class Bediening(_Period):
