@@ -87,7 +87,7 @@ def render(name: str) -> str:
         sectoren=", ".join(SIGNAALPARTNER.waarden),
         vensters=table(("sector", "achterstand"), ((name, str(one)) for name, one in VENSTERS.items())),
         retourcodes=_codes(code for code in retourcodes.RETOURCODES if "-TKB-" not in code),
-        terugkoppeling=_codes(code for code in retourcodes.RETOURCODES if "-TKB-" in code),
+        terugkoppeling=table(("code", "tekst", "bron", "in gebruik"), _of_terugkoppeling()),
         waarschuwingen=table(("code", "tekst", "bron"), _warnings()),
         voorbeeld="".join(example(*ROWS)),
         fouten=table(("regel", "u schrijft", "code", "u leest"), _mistakes()),
@@ -104,9 +104,15 @@ def render(name: str) -> str:
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A Markdown table."""
-    written = [list(head), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    written = [list(head), *([_cell(cell) for cell in row] for row in rows)]
     written.insert(1, ["---"] * len(written[0]))
     return "\n".join(f"| {' | '.join(row)} |" for row in written)
+
+
+def _cell(text: str) -> str:
+    """Text that ends no cell and opens no tag; between backticks nothing opens one."""
+    text = text.replace("|", "\\|")
+    return text if text.startswith("`") else text.replace("<", "&lt;")
 
 
 def columns(model: type[pandera.DataFrameModel]) -> str:
@@ -173,11 +179,17 @@ def _codes(codes: Iterable[str]) -> str:
             one.bron,
             _travels(one),
             one.sinds,
-            "ja" if code in _constants() else "nog niet",
+            _given(code),
         )
         for code, one in found
     )
     return table(head, rows)
+
+
+def _of_terugkoppeling() -> Iterator[tuple[str, ...]]:
+    for code, one in retourcodes.RETOURCODES.items():
+        if "-TKB-" in code:
+            yield f"`{code}`", one.tekst, one.bron, _given(code)
 
 
 def _warnings() -> Iterator[tuple[str, ...]]:
@@ -201,6 +213,11 @@ def _constants() -> frozenset[str]:
     own = (file for file in files if not {"sandbox", "demo"} & set(file.parts))
     nodes = (node for file in own for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
     return frozenset(node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def _given(code: str) -> str:
+    """Whether the product gives this code anywhere."""
+    return "ja" if code in _constants() else "nog niet"
 
 
 def _mistakes() -> Iterator[tuple[str, ...]]:
