@@ -7,7 +7,7 @@ export PYTHON
 # Bytecode is compiled at install time: without it every Airflow process starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint bench install lock clean
+.PHONY: demo test lint docs bench install lock clean
 
 demo: install ## a sandbox exchange, a real night, the Airflow UI until Ctrl-C; EXIT=1 ends by itself
 	@$(BIN)/nachtpost demo $(if $(EXIT),--exit)
@@ -21,6 +21,9 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: install ## the documents for partners and uitvoerders, from the schemas
+	$(BIN)/python -m docs.generate
 
 bench: install ## the table of docs/performance.md
 	@sh scripts/system-packages postgres

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pandera.pandas as pandera
 
-from schemas.batch import AANTAL, DATUM, Tekst
+from schemas.batch import AANTAL, DATUM, GEMEENTECODE, SHA256_OF_LEEG, Tekst, kolom
 
 LAYOUT = "MAN1"
 
@@ -14,17 +14,28 @@ LAYOUT = "MAN1"
 class Manifest(pandera.DataFrameModel):
     """MAN1, in the order of the file; every column is text."""
 
-    layout: Tekst = pandera.Field(isin=[LAYOUT])
-    uitvoerder: Tekst = pandera.Field(str_matches=r"^[a-z0-9-]{2,20}$")
-    nacht: Tekst = pandera.Field(str_matches=DATUM)
-    gemeentecode: Tekst = pandera.Field(str_matches=r"^[0-9]{4}$", unique=True)
-    bestand: Tekst = pandera.Field(str_matches=r"^(VS_BATCH_[0-9]{4}_[0-9]{8}_[0-9]{3}[.]csv[.]pgp)?$")
-    staat: Tekst = pandera.Field(isin=["NIEUW", "OPNIEUW", "LEEG"])
-    regels: Tekst = pandera.Field(str_matches=AANTAL)
-    meldingen: Tekst = pandera.Field(str_matches=AANTAL)
-    urgent: Tekst = pandera.Field(str_matches=AANTAL)
-    grootte: Tekst = pandera.Field(str_matches=AANTAL)  #: bytes of the ciphertext
-    sha256: Tekst = pandera.Field(str_matches=r"^([0-9a-f]{64})?$")  #: of the ciphertext
+    layout: Tekst = kolom("versie van deze layout", LAYOUT, waarden=[LAYOUT])
+    uitvoerder: Tekst = kolom(
+        "uw id bij ons", "uitvoerder-01", r"^[a-z0-9-]{2,20}$", vorm="2 tot 20 kleine letters, cijfers of -"
+    )
+    nacht: Tekst = kolom("datum van de ochtend waarop de bestanden klaarstaan", "2026-04-01", DATUM)
+    gemeentecode: Tekst = kolom("gemeente, volgens het CBS", "0344", GEMEENTECODE, uniek=True)
+    bestand: Tekst = kolom(
+        "naam van de batch in uit/<gemeentecode>/; leeg als er niets is",
+        "VS_BATCH_0344_20260401_001.csv.pgp",
+        r"^(VS_BATCH_[0-9]{4}_[0-9]{8}_[0-9]{3}[.]csv[.]pgp)?$",
+        vorm="bestandsnaam",
+    )
+    staat: Tekst = kolom(
+        "NIEUW: deze nacht gemaakt; OPNIEUW: nog eens klaargezet (komt nu nog niet voor); LEEG: geen signalen",
+        "NIEUW",
+        waarden=["NIEUW", "OPNIEUW", "LEEG"],
+    )
+    regels: Tekst = kolom("signalen in de batch", "12", AANTAL)
+    meldingen: Tekst = kolom("verschillende adressen in de batch", "11", AANTAL)
+    urgent: Tekst = kolom("regels met urgent J", "1", AANTAL)
+    grootte: Tekst = kolom("bytes van het versleutelde bestand", "4321", AANTAL)
+    sha256: Tekst = kolom("sha256 van het versleutelde bestand", "0" * 64, SHA256_OF_LEEG)
 
     class Config:
         """Exactly these columns, in this order."""

@@ -86,8 +86,8 @@ def read_header(view: memoryview, separator: str, codering: str) -> Header:
         text = line.decode(codering).rstrip("\r")
     except UnicodeDecodeError:
         raise FileRejected("E-BST-02", {"codering": codering, "regel": "1"}) from None
-    if len(line) > MAX_LINE or not text.strip() or not text.isprintable():
-        raise FileRejected("E-BST-09", {"scheidingsteken": separator})
+    if len(line) > MAX_LINE or not text.strip() or not text.replace(separator, "").isprintable():
+        raise FileRejected("E-BST-09", {"scheidingsteken": named(separator)})
     names = (name.strip() for name in text.split(separator))
     return Header(tuple(_unquoted(name) for name in names), end, codering)
 
@@ -138,6 +138,11 @@ def scan(view: memoryview, block: Block, *, separator: str, columns: int) -> Sca
         bad=_bad(state, regelnr, fields, columns),
         lines=int(np.count_nonzero(~blank)),
     )
+
+
+def named(separator: str) -> str:
+    """A separator as a sentence shows it."""
+    return "tabs" if separator == "\t" else separator
 
 
 def _unquoted(name: str) -> str:
@@ -191,14 +196,14 @@ def _judge(data: Bytes, starts: Numbers, separator: str) -> tuple[Numbers, npt.N
         broken = _broken(data, quotes, starts, separates | newline | quotes)
         state[broken] = 2
         separates &= ~_inside(quotes, starts, broken)
-    state[_with_control(data, newline, starts)] = 3
+    state[_with_control(data, newline, separates, starts)] = 3
     return _per_line(np.flatnonzero(separates), starts) + 1, state
 
 
-def _with_control(data: Bytes, newline: Mask, starts: Numbers) -> Numbers:
-    """Lines that hold a control character, a CR that is not before a LF included."""
+def _with_control(data: Bytes, newline: Mask, separates: Mask, starts: Numbers) -> Numbers:
+    """Lines that hold a control character, a CR that is not before a LF included; a tab that separates is none."""
     control = (data < 32) | (data == 127)
-    control &= ~newline
+    control &= ~newline & ~separates
     if not control.any():
         return np.empty(0, np.int64)
     places = np.flatnonzero(control)

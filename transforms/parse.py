@@ -16,7 +16,7 @@ import pyarrow.csv as pcsv
 
 from schemas.retourcodes import BestandsReden
 from schemas.signaal import BEDRAGKOLOMMEN, KOLOMMEN, KOPPEN_VERPLICHT, RETOURKOLOMMEN, VOORWAARDEN
-from transforms.lines import Block, FileRejected, Scan
+from transforms.lines import Block, FileRejected, Scan, named
 
 _BSN_NAME = re.compile(r"(?:^|[^a-z])bsn(?:[^a-z]|$)|^bsn|bsn$|burgerservice|sofi", re.IGNORECASE)
 #: Bytes parsed at a time, several times MAX_LINE; larger pieces fall out of the processor's cache.
@@ -54,7 +54,7 @@ def check_header(
         names = ", ".join(name for name in bsn if _COLUMN_NAME.fullmatch(name)) or "BSN"
         return [BestandsReden("E-PRV-02", {"kolommen": names})]
     if len(known) < len(KOPPEN_VERPLICHT) / 2:
-        return [BestandsReden("E-BST-09", {"scheidingsteken": separator})]
+        return [BestandsReden("E-BST-09", {"scheidingsteken": named(separator)})]
     refusals = []
     missing = [name for name in KOPPEN_VERPLICHT if name not in given]
     missing += [name for name in VOORWAARDEN if name not in given and name not in verklaard]

@@ -94,6 +94,12 @@ def route(regelnr: Rows, postcode: Strings, supplied: Strings, lookup: Lookup, d
     )
 
 
+def nowhere(rows: int) -> Routed:
+    """The answer where nothing is known of gemeenten: no row goes anywhere, and nothing is held against it."""
+    nothing = pa.nulls(rows, pa.string())
+    return Routed(nothing, pa.repeat(pa.scalar(""), rows), nothing, nothing, REASONS.empty_table())
+
+
 def apply_agreements(
     regelnr: Rows, gemeentecode: Strings, soort: Strings, connected: Collection[str], agreements: pa.Table, dag: date
 ) -> pa.Table:

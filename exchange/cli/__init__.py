@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typer import Typer
 
-from exchange.cli import config, demo, ledger, night, reference, register, sandbox, where
+from exchange.cli import check_file, config, demo, ledger, night, reference, register, sandbox, where
 from exchange.cli.door import Door, remember
 
 app = Typer(
@@ -25,6 +25,7 @@ app.command("intake")(night.intake)
 app.command("uitlevering")(night.uitlevering)
 app.command("status")(where.status)
 app.command("find")(where.find)
+app.command("check-file")(check_file.check_file)
 app.command("demo")(demo.demo)
 
 __all__ = ["app"]

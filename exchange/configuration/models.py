@@ -229,15 +229,12 @@ class Verklaring(_Period):
     kolommen: Annotated[tuple[Annotated[str, one_of(VOORWAARDE)], ...], Field(min_length=1)] = VOORWAARDE.waarden
 
 
-class Partner(_Model):
-    """A vaste-lastenpartner and how its files look."""
+class Profiel(_Model):
+    """How a partner's files look and for whom it reports: enough to read one."""
 
     id: PartyId
-    naam: Text
     sectoren: Annotated[tuple[Sector, ...], Field(min_length=1)]
     label: str | None = None
-    sftp: Endpoint
-    pgp: Pgp
     codering: Literal["utf-8", "windows-1252"] = "utf-8"
     scheidingsteken: Literal[";", ",", "\t", "|"] = ";"
     onbekende_kolommen: Literal["weigeren", "negeren"] = "weigeren"
@@ -255,6 +252,14 @@ class Partner(_Model):
             mend = "Geef bij naampatroon een naam die past: de partner leest hem als een bestandsnaam niet klopt."
             raise wrong("dit is geen naam volgens naampatroon", mend)
         return value
+
+
+class Partner(Profiel):
+    """A vaste-lastenpartner: its profile, and where and with which keys files are exchanged."""
+
+    naam: Text
+    sftp: Endpoint
+    pgp: Pgp
 
 
 class Bediening(_Period):

@@ -20,7 +20,7 @@ from exchange.pgp import PgpRefusal, Plaintext
 from exchange.register import aanleveringen, leases, states
 from exchange.register.aanleveringen import Received, Verdict
 from exchange.register.tables import aanlevering, signaal
-from exchange.steps import answers
+from exchange.steps import answers, basis
 from exchange.steps.reading import Reader
 from transforms.dates import instant_text
 from transforms.lines import FileRejected
@@ -135,7 +135,7 @@ def _row_by_row(
     moment, number = nu(), answers.next_number(exchange, partner.id)
     with answers.Controle(exchange, partner, file, number + 1, moment) as controle:
         with exchange.work.writer(file.nr, lease.nummer, ACCEPTED) as rows:
-            reader = Reader(exchange, partner, file, rows, controle)
+            reader = Reader(basis.of_exchange(exchange, partner, file.opgehaald_op), file.nr, rows, controle)
             reader.read(plaintext.fd, plaintext.size)
         tally = reader.tally
         controle.close(tally.counts())

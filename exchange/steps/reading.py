@@ -1,32 +1,32 @@
 """How check reads one decrypted file: block by block, every row to exactly one place.
 
 Per block: byte scan -> parse -> patterns and rules -> what it follows -> route -> repeats; then the accepted rows go to
-the work store and every row to the CONTROLE that streams into gpg meanwhile. What spans the file (ids seen, klantnummer
-drift, counts) is carried along. Nothing is recorded before the last block is read.
+whoever keeps them and every row to whoever answers (the work store, and the CONTROLE that streams into gpg meanwhile).
+What spans the file (ids seen, klantnummer drift, counts) is carried along. Nothing is recorded before the last block
+is read.
 """
 
 from __future__ import annotations
 
 import mmap
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from exchange.configuration import Partner
-from exchange.context import Exchange, local_date
-from exchange.register import signalen
-from exchange.register.aanleveringen import Received
-from exchange.steps.answers import Controle
-from exchange.store import Rows
+from exchange.configuration import Profiel, agreements
+from exchange.context import local_date
+from exchange.steps.basis import Basis
 from schemas.signaal import VOORWAARDEN
 from transforms import follow, lines, parse, privacy, route, validate, verdict
 from transforms.repeats import Accepted, judge
 from transforms.rules import Rules
-from transforms.verdict import Ids, Judged
+from transforms.verdict import Ids, Judged, Placed
 
 
 @dataclass
@@ -47,53 +47,60 @@ class Tally:
         return {name: getattr(self, name) for name in names} | {"wachtend": self.aanvaard}
 
 
-class Reader:
-    """Reads one file; `tally` is complete when `read` returns."""
+class Rows(Protocol):
+    """Takes the accepted rows, block by block."""
 
-    def __init__(self, exchange: Exchange, partner: Partner, file: Received, rows: Rows, controle: Controle) -> None:
+    def write(self, block: pa.Table) -> None: ...
+
+
+class Answers(Protocol):
+    """Takes every row of every block with its verdict; `broken` are the REASONS of lines that are no rows, `codering`
+    the file's."""
+
+    def block(self, text: pa.Table, judged: Judged, broken: pa.Table, codering: str) -> None: ...
+
+
+class Reader:
+    """Reads one file, aanlevering `nr`; `tally` is complete when `read` returns."""
+
+    def __init__(self, basis: Basis, nr: int, rows: Rows, answers: Answers) -> None:
         self.tally = Tally()
-        self._exchange, self._partner, self._file = exchange, partner, file
-        self._rows, self._controle = rows, controle
-        self._day = local_date(file.opgehaald_op)
+        self._basis, self._profiel, self._nr = basis, basis.profiel, nr
+        self._rows, self._answers = rows, answers
+        self._day = local_date(basis.ontvangen_op)
         self._seen = Accepted()
         self._drift = privacy.KlantnummerDrift()
-        every = exchange.config.overeenkomsten
-        self._agreements = every.filter(pc.equal(every["partner"], partner.id))
+        goes = basis.bestemmingen
+        self._agreements = goes.overeenkomsten if goes else agreements.SCHEMA.empty_table()
         self._declared = _declared(self._agreements, self._day)
-        self._rules = _rules(partner, self._agreements, bool(self._declared), self._day)
-        self._connected = {
-            one.code
-            for uitvoerder in exchange.config.uitvoerders.values()
-            for one in uitvoerder.gemeenten
-            if one.holds(self._day)
-        }
+        self._rules = _rules(basis.profiel, self._agreements, bool(self._declared), self._day)
 
     def read(self, fd: int, size: int) -> None:
         """Read the plaintext behind `fd`; raises FileRejected when it cannot be used as a whole."""
         if size == 0:
             raise lines.FileRejected("E-BST-05", {})
-        partner = self._partner
+        profiel = self._profiel
         # never closed by hand: blocks are views on it, and it goes with the last of them
         view = memoryview(mmap.mmap(fd, size, access=mmap.ACCESS_READ))
-        header = lines.read_header(view, partner.scheidingsteken, partner.codering)
+        header = lines.read_header(view, profiel.scheidingsteken, profiel.codering)
         refusals = parse.check_header(
             header.columns,
-            separator=partner.scheidingsteken,
-            onbekende_kolommen=partner.onbekende_kolommen,
+            separator=profiel.scheidingsteken,
+            onbekende_kolommen=profiel.onbekende_kolommen,
             verklaard=VOORWAARDEN if self._declared else self._rules.verklaard,
         )
         if refusals:
             raise lines.FileRejected(refusals[0].code, dict(refusals[0].slots))
-        intake = self._exchange.config.intake
+        intake = self._basis.intake
         for block in lines.blocks(view, header.end, intake.blokgrootte):
             if block.first_regelnr + block.lines - 1 > intake.max_regels:
                 raise lines.FileRejected("E-BST-10", {"maximum": str(intake.max_regels)})
             self._block(view, block, header)
-        if partner.klantnummer_bsn_controle and self._drift.suspicious:
+        if profiel.klantnummer_bsn_controle and self._drift.suspicious:
             raise lines.FileRejected("E-PRV-03", {"veld": "klantnummer"})
 
     def _block(self, view: memoryview, block: lines.Block, header: lines.Header) -> None:
-        separator = self._partner.scheidingsteken
+        separator = self._profiel.scheidingsteken
         parse.check_encoding(view, block, header.codering)
         scan = lines.scan(view, block, separator=separator, columns=len(header.columns))
         text = parse.parse(scan, header.columns, separator, header.codering)
@@ -102,55 +109,58 @@ class Reader:
         judged = self._judge(checked)
         self._keep(judged)
         self._refuse(judged, scan.bad)
-        self._controle.block(text, judged, scan.bad, header.codering)
+        self._answers.block(text, judged, scan.bad, header.codering)
         self.tally.regels += scan.lines
 
     def _judge(self, checked: validate.Checked) -> Judged:
         """Add every reason from outside the row itself, and with them decide on each row."""
-        typed, partner = checked.typed, self._partner
-        ids = Ids.of(typed, self._file.nr, partner.id, self._exchange.hash_key.key)
+        typed, key = checked.typed, self._basis.key
+        ids = Ids.of(typed, self._nr, self._profiel.id, key)
         accepted = self._known(ids)
         routed = self._route(typed)
         fresh = judge(ids.signaal, ids.inhoud, checked.accepted, accepted).fresh
         own = Accepted().plus(*ids.columns(fresh, routed.gemeentecode, typed["sector"]))
-        followed = follow.follow(typed, ids.vorig, accepted, own, ids.nr, self._day, partner.overgangsdatum)
+        followed = follow.follow(typed, ids.vorig, accepted, own, ids.nr, self._day, self._profiel.overgangsdatum)
         placed = verdict.place(typed, routed, followed)
-        found = [checked.reasons, placed.reasons, followed.redenen]
-        regelnr, soort = typed["regelnr"].to_numpy(), verdict.column(typed, "soort")
-        found.append(
-            route.apply_agreements(regelnr, placed.gemeentecode, soort, self._connected, self._agreements, self._day)
-        )
-        if self._rules.verklaring_per_overeenkomst:
-            codes = pa.array(sorted(self._declared), pa.string())
-            declared = np.asarray(pc.is_in(placed.gemeentecode, value_set=codes))
-            found.append(validate.undeclared(typed, declared, self._rules))
-        judged = verdict.decide(
-            typed, ids, placed, followed, pa.concat_tables(found), accepted, self._exchange.hash_key.key
-        )
+        found = [checked.reasons, placed.reasons, *self._permissions(typed, placed)]
+        if self._basis.eerder:  # otherwise nobody can say that a vorig_signaal_id is unknown
+            found.append(followed.redenen)
+        judged = verdict.decide(typed, ids, placed, followed, pa.concat_tables(found), accepted, key)
         self._seen = self._seen.plus(*ids.columns(judged.repeats.fresh, placed.gemeentecode, placed.sector))
         return judged
 
     def _route(self, typed: pa.Table) -> route.Routed:
         postcode, huisnummer = verdict.column(typed, "postcode"), verdict.column(typed, "huisnummer")
-        lookup = self._exchange.postcodes.lookup(postcode, huisnummer)
+        if self._basis.bestemmingen is None:
+            return route.nowhere(typed.num_rows)
+        lookup = self._basis.bestemmingen.postcodes.lookup(postcode, huisnummer)
         supplied = verdict.column(typed, "gemeentecode")
         return route.route(typed["regelnr"].to_numpy(), postcode, supplied, lookup, self._day)
 
+    def _permissions(self, typed: pa.Table, placed: Placed) -> Iterator[pa.Table]:
+        """Why rows may not go where they belong (REASONS)."""
+        goes = self._basis.bestemmingen
+        if goes is None:
+            return
+        regelnr, soort = typed["regelnr"].to_numpy(), verdict.column(typed, "soort")
+        yield route.apply_agreements(regelnr, placed.gemeentecode, soort, goes.aangesloten, self._agreements, self._day)
+        if self._rules.verklaring_per_overeenkomst:
+            codes = pa.array(sorted(self._declared), pa.string())
+            declared = np.asarray(pc.is_in(placed.gemeentecode, value_set=codes))
+            yield validate.undeclared(typed, declared, self._rules)
+
     def _known(self, ids: Ids) -> Accepted:
         """What was accepted before this block: in the register, and higher up in this file."""
-        with self._exchange.register.connect() as db:
-            rows = signalen.known(db, ids.wanted())
-        if not rows:
+        if self._basis.eerder is None:
             return self._seen
-        hashes, contents, numbers = (
-            np.array([getattr(row, name) for row in rows], np.int64) for name in ("signaal_hash", "inhoud_hash", "nr")
-        )
-        places = follow.place(pa.array([row.gemeentecode for row in rows]), pa.array([row.sector for row in rows]))
-        return self._seen.plus(hashes, contents, numbers, places)
+        found = self._basis.eerder(ids.wanted())
+        if not len(found.nr):
+            return self._seen
+        return self._seen.plus(found.signaal_hash, found.inhoud_hash, found.nr, found.plek)
 
     def _keep(self, judged: Judged) -> None:
         """Write the accepted rows and count everything."""
-        tally, rows = self.tally, judged.accepted(self._file.opgehaald_op, self._partner.id)
+        tally, rows = self.tally, judged.accepted(self._basis.ontvangen_op, self._profiel.id)
         self._rows.write(rows)
         grouped = rows.group_by(["gemeentecode", "sector"]).aggregate([("nr", "count")]).to_pylist()
         for one in grouped:
@@ -166,7 +176,7 @@ class Reader:
         self.tally.afgekeurd += refused.num_rows
         if refused.num_rows:
             self.tally.geweigerd.append(
-                refused.append_column("aanlevering_nr", pa.repeat(pa.scalar(self._file.nr, pa.int64()), len(refused)))
+                refused.append_column("aanlevering_nr", pa.repeat(pa.scalar(self._nr, pa.int64()), len(refused)))
             )
 
 
@@ -180,12 +190,12 @@ def _declared(agreements: pa.Table, day: date) -> set[str]:
     return set(agreements.filter(pc.and_(declares, in_force))["gemeentecode"].to_pylist())
 
 
-def _rules(partner: Partner, agreements: pa.Table, declared: bool, day: date) -> Rules:
-    verklaring = partner.verklaring
+def _rules(profiel: Profiel, agreements: pa.Table, declared: bool, day: date) -> Rules:
+    verklaring = profiel.verklaring
     return Rules(
         ontvangen_op=day,
-        sectoren=partner.sectoren,
-        label=partner.label,
+        sectoren=profiel.sectoren,
+        label=profiel.label,
         verklaring_kolommen=frozenset(verklaring.kolommen) if verklaring else frozenset(),
         verklaring_van=verklaring.van if verklaring else None,
         verklaring_tot=verklaring.tot if verklaring else None,

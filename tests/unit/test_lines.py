@@ -70,6 +70,12 @@ def test_a_wrong_number_of_fields_is_told_in_numbers() -> None:
     assert json.loads(scanned(b"1;2;3;4;5\n").bad["detail"][0].as_py()) == {"verwacht": "3", "gevonden": "5"}
 
 
+def test_a_tab_that_separates_is_no_control_character() -> None:
+    assert scanned(b"1\t2\t3\r\n", separator="\t").regelnr.tolist() == [2]
+    assert bad(scanned(b'1\t"2\t2"\t3\n', separator="\t")) == [(2, "E-RGL-03")]
+    assert read_header(memoryview(b"a\tb\n1\t2\n"), "\t", "utf-8").columns == ("a", "b")
+
+
 def test_a_separator_in_quotes_does_not_separate() -> None:
     assert scanned(b'"a;b;c";2;3\n').regelnr.tolist() == [2]
     assert bad(scanned(b'"a;b;c"\n')) == [(2, "E-RGL-01")]

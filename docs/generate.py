@@ -1,0 +1,206 @@
+"""Makes the documents for partners and uitvoerders: prose from `sjablonen/`, everything else from the schemas.
+
+    python -m docs.generate     (or `make docs`)
+
+One test fails when a document is stale, another runs every `sh` block in them against a sandbox.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandera.pandas as pandera
+
+from exchange.configuration.models import IntakeSettings, Profiel, UitleveringSettings
+from exchange.steps.check_file import check_file
+from exchange.steps.pickup import DONE, HALF, LONGEST_NAME
+from schemas import batch, manifest, retourcodes, signaal, terugmelding
+from schemas.codelijsten import REDEN_INTREKKING, SIGNAALPARTNER, SOORT
+from schemas.retourcodes import Niveau, Retourcode
+from transforms import dates, lines
+from transforms.rules import VENSTERS, Rules
+
+HERE = Path(__file__).parent
+DOCUMENTS = ("koppelvlak-partner.md", "koppelvlak-uitvoerder.md")
+
+#: A day long gone, so that no example lies in the future for whoever runs it.
+NU = datetime(2025, 4, 1, 10, 0, tzinfo=UTC)
+_DATES = {"peildatum": "2025-03-31", "oudste_vervaldatum": "2025-02-01", "herinnering_datum": "2025-03-15"}
+#: The columns of the example file; `signaal_id` differs per row.
+_COLUMNS = ("signaal_id", "soort", *signaal.KOPPEN_VERPLICHT, "straat", "bedrag_euro", "maanden_achterstand")
+EXAMPLE = {
+    name: _DATES.get(name, signaal.KOLOMMEN[name].voorbeeld)
+    for name in dict.fromkeys((*_COLUMNS, *signaal.VOORWAARDEN))
+}
+ROWS = (
+    {"signaal_id": "K12345-2025-03-31"},
+    {"signaal_id": "K67890-2025-03-31", "achternaam": "de Vries", "huisnummer": "14", "bedrag_euro": "310,00"},
+)
+#: One mistake per row: the cells that are wrong.
+MISTAKES: tuple[dict[str, str], ...] = (
+    {"huisnummer": ""},
+    {"soort": "VROGE"},
+    {"peildatum": "31-03-2025"},
+    {"postcode": "B-1000"},
+    {"straat": "Postbus 12"},
+    {"bedrag_euro": "0,00"},
+    {"huidige_klant": "N"},
+    {"oudste_vervaldatum": "2025-03-25"},
+)
+
+
+def main() -> None:
+    """Write every document."""
+    for name in DOCUMENTS:
+        (HERE / name).write_text(render(name), encoding="utf-8")
+
+
+def render(name: str) -> str:
+    """The document as it should be."""
+    environment = jinja2.Environment(  # noqa: S701 (it makes Markdown)
+        loader=jinja2.FileSystemLoader(HERE / "sjablonen"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(f"{name}.j2").render(
+        sig1=table(("kolom", "betekenis", "vorm", "voorbeeld", "verplicht bij"), _sig1()),
+        tm1=columns(terugmelding.Terugmelding),
+        bat1=columns(batch.Batch),
+        man1=columns(manifest.Manifest),
+        letters=", ".join(f"{letter} = {' of '.join(kinds)}" for letter, kinds in _letters().items()),
+        koppen=", ".join(f"`{name}`" for name in signaal.KOPPEN_VERPLICHT),
+        voorwaarden=table(("kolom", "betekenis", "moet zijn"), _conditions()),
+        soorten=", ".join(SOORT.waarden),
+        redenen=", ".join(REDEN_INTREKKING.waarden),
+        sectoren=", ".join(SIGNAALPARTNER.waarden),
+        vensters=table(("sector", "achterstand"), ((name, str(one)) for name, one in VENSTERS.items())),
+        retourcodes=_codes(),
+        waarschuwingen=table(("code", "tekst", "bron"), _warnings()),
+        voorbeeld="".join(example(*ROWS)),
+        fouten=table(("regel", "u schrijft", "code", "u leest"), _mistakes()),
+        intake=IntakeSettings(),
+        uitlevering=UitleveringSettings(),
+        werkdagen=Rules.einde_levering_werkdagen,
+        half=", ".join(f"`{ending}`" for ending in HALF),
+        opgehaald=DONE,
+        langste_naam=LONGEST_NAME,
+        max_regel=lines.MAX_LINE,
+        dates=dates,
+        slotzin=terugmelding.SLOTZIN,
+    )
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    written = [list(head), *([_cell(cell) for cell in row] for row in rows)]
+    written.insert(1, ["---"] * len(written[0]))
+    return "\n".join(f"| {' | '.join(row)} |" for row in written)
+
+
+def _cell(text: str) -> str:
+    """Text that ends no cell and opens no tag; between backticks nothing opens one."""
+    text = text.replace("|", "\\|")
+    return text if text.startswith("`") else text.replace("<", "&lt;")
+
+
+def columns(model: type[pandera.DataFrameModel]) -> str:
+    """The columns of a layout that we make."""
+    found = model.to_schema().columns
+    rows = (
+        (f"`{name}`", str(one.description), facts["vorm"], _code(facts["voorbeeld"]), "ja" if facts["leeg"] else "nee")
+        for name, one in found.items()
+        for facts in [_facts(one.metadata)]
+    )
+    return table(("kolom", "betekenis", "vorm", "voorbeeld", "mag leeg zijn"), rows)
+
+
+def example(*changes: Mapping[str, str]) -> Iterator[str]:
+    """Lines of a file of SIG1: the header, and a good row with each of `changes`."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(EXAMPLE), delimiter=";", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({**EXAMPLE, **change} for change in changes)
+    yield from text.getvalue().splitlines(keepends=True)
+
+
+def _facts(metadata: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    assert metadata is not None
+    return metadata
+
+
+def _code(value: str) -> str:
+    return f"`{value}`" if value else ""
+
+
+def _letters() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for letter, soort in zip(signaal.LETTERS, SOORT.waarden, strict=True):
+        found.setdefault(letter, []).append(soort)
+    return found
+
+
+def _sig1() -> Iterator[tuple[str, ...]]:
+    for one in signaal.KOLOMMEN.values():
+        needed = " ".join(one.verplicht)
+        if one.voorwaarde is not None:
+            needed += " (zie de voorwaarden)"
+        if one.naam in signaal.BEDRAGKOLOMMEN:
+            needed += " (één van de twee kolommen)"
+        yield f"`{one.naam}`", one.betekenis, one.vorm, _code(one.voorbeeld), needed
+
+
+def _conditions() -> Iterator[tuple[str, ...]]:
+    for name in signaal.VOORWAARDEN:
+        one = signaal.KOLOMMEN[name]
+        yield f"`{name}`", one.betekenis, "J" if one.voorwaarde else "N"
+
+
+def _codes() -> str:
+    """The table of retourcodes."""
+    head = ("code", "gaat over", "tekst", "bron", "regel komt terug", "sinds versie")
+    rows = (
+        (f"`{code}`", one.niveau.value, one.tekst, one.bron, _travels(one), one.sinds)
+        for code, one in retourcodes.RETOURCODES.items()
+    )
+    return table(head, rows)
+
+
+def _warnings() -> Iterator[tuple[str, ...]]:
+    """The warnings that an accepted row can carry: not those that are about a whole file or keep a row out."""
+    for code, one in retourcodes.RETOURCODES.items():
+        if one.ernst == "W" and one.niveau is not Niveau.BESTAND and code != "W-SIG-02":
+            yield f"`{code}`", one.tekst, one.bron
+
+
+def _travels(one: Retourcode) -> str:
+    """Whether a row that is refused for it stands in the correction file; a line that is no row cannot."""
+    if one.ernst != "E" or one.niveau is Niveau.BESTAND:
+        return "n.v.t."
+    return "ja" if one.terug and not one.code.startswith("E-RGL") else "nee"
+
+
+def _mistakes() -> Iterator[tuple[str, ...]]:
+    """What check-file says of each of MISTAKES."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "voorbeeld.csv"
+        changes = ({"signaal_id": f"F{at}", **cells} for at, cells in enumerate(MISTAKES, 1))
+        path.write_text("".join(example(*changes)), encoding="utf-8")
+        profile = Profiel(id="partner", sectoren=("Huur",))
+        found = check_file(path, profile, None, IntakeSettings(), NU)
+    for row in found.redenen.to_pylist():
+        cells = MISTAKES[int(row["regelnr"]) - 2]
+        written = ", ".join(f"`{name}` = {_code(value) or 'leeg'}" for name, value in cells.items())
+        yield row["regelnr"], written, f"`{row['code']}`", row["tekst"]
+
+
+if __name__ == "__main__":
+    main()

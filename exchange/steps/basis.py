@@ -1,0 +1,81 @@
+"""What a delivered file is judged by, beside its own bytes.
+
+check takes all of it from the exchange. `nachtpost check-file` has no register, and on a partner's own machine no
+overeenkomsten either: what is not known is None, and then nothing is said about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from exchange.configuration import Configuration, Partner, Profiel
+from exchange.configuration.models import IntakeSettings
+from exchange.context import Exchange, local_date
+from exchange.reference import PostcodeTable
+from exchange.register import signalen
+from transforms import follow
+from transforms.repeats import Accepted
+
+
+@dataclass(frozen=True)
+class Bestemmingen:
+    """Where signals go and whether they may: the table of addresses, the gemeenten (codes) that an uitvoerder serves on
+    the day of receipt, and the lines of this partner in overeenkomsten.csv."""
+
+    postcodes: PostcodeTable
+    aangesloten: frozenset[str]
+    overeenkomsten: pa.Table
+
+
+@dataclass(frozen=True)
+class Basis:
+    """`key` makes the hashes by which signals are compared; `eerder` finds those of signals accepted before."""
+
+    profiel: Profiel
+    ontvangen_op: datetime
+    key: bytes
+    intake: IntakeSettings
+    bestemmingen: Bestemmingen | None = None
+    eerder: Callable[[list[int]], Accepted] | None = None
+
+
+def of_exchange(exchange: Exchange, partner: Partner, moment: datetime) -> Basis:
+    """Everything, for a file of `partner` that was picked up at `moment`."""
+    return Basis(
+        profiel=partner,
+        ontvangen_op=moment,
+        key=exchange.hash_key.key,
+        intake=exchange.config.intake,
+        bestemmingen=bestemmingen(exchange.config, exchange.postcodes, partner, moment),
+        eerder=lambda hashes: _accepted(exchange.register, hashes),
+    )
+
+
+def bestemmingen(config: Configuration, postcodes: PostcodeTable, partner: Partner, moment: datetime) -> Bestemmingen:
+    """Where signals of `partner` may go on the day of `moment`."""
+    day, every = local_date(moment), config.overeenkomsten
+    served = (one for uitvoerder in config.uitvoerders.values() for one in uitvoerder.gemeenten)
+    return Bestemmingen(
+        postcodes=postcodes,
+        aangesloten=frozenset(one.code for one in served if one.holds(day)),
+        overeenkomsten=every.filter(pc.equal(every["partner"], partner.id)),
+    )
+
+
+def _accepted(register: sa.Engine, hashes: list[int]) -> Accepted:
+    """What the register has accepted of these signals."""
+    with register.connect() as db:
+        rows = signalen.known(db, hashes)
+    signaal, inhoud, nr = (
+        np.array([getattr(row, name) for row in rows], np.int64) for name in ("signaal_hash", "inhoud_hash", "nr")
+    )
+    codes = pa.array([row.gemeentecode for row in rows], pa.string())
+    places = follow.place(codes, pa.array([row.sector for row in rows], pa.string()))
+    return Accepted().plus(signaal, inhoud, nr, places)

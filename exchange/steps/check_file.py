@@ -1,0 +1,102 @@
+"""check-file: what check would say of a file, before it is encrypted and sent. Nothing is kept or recorded.
+
+The same reading and the same sentences as in a CONTROLE. What a partner cannot have (our register) or need not have
+(our configuration) is not judged, and `Checked.open` says so.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from exchange.configuration import Profiel
+from exchange.configuration.models import IntakeSettings
+from exchange.context import local_date
+from exchange.steps.basis import Basis, Bestemmingen
+from exchange.steps.reading import Reader, Tally
+from schemas import retourcodes
+from transforms import answer
+from transforms.answer import Answered
+from transforms.lines import FileRejected
+from transforms.verdict import Judged
+
+#: Of each line of a CONTROLE, what says something before a file is sent.
+SHOWN = ("regelnr", "signaal_id", "staat", "code", "veld", "tekst")
+
+_ALWAYS = (
+    "De naam van het bestand, de versleuteling en de handtekening.",
+    "Of een signaal_id of vorig_signaal_id bij ons al bekend is.",
+)
+_WITHOUT_AGREEMENTS = (
+    "Bij welke gemeente een adres hoort, en of die gemeente is aangesloten.",
+    "Of er een overeenkomst geldt voor dat soort signaal.",
+    "De kolom geboortedatum: die lezen wij alleen als een overeenkomst erom vraagt.",
+)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """`code` and `tekst` refuse the file as a whole ("" when it was read); `redenen` has the columns SHOWN, as text."""
+
+    code: str
+    tekst: str
+    tally: Tally
+    redenen: pa.Table
+    open: tuple[str, ...]  # what was not judged, in Dutch
+
+    @property
+    def klopt(self) -> bool:
+        """Whether nothing is refused."""
+        return not self.code and not self.tally.afgekeurd
+
+
+def check_file(
+    path: Path, profiel: Profiel, goes: Bestemmingen | None, intake: IntakeSettings, nu: datetime
+) -> Checked:
+    """Judge the plain file at `path` as if it had been picked up at `nu`; `goes` None: nothing about gemeenten."""
+    answers = _Redenen(Answered(0, nu, profiel.id, path.name, "", "", proef=True))
+    # hashes are compared with each other only: any key will do
+    reader = Reader(Basis(profiel, nu, secrets.token_bytes(32), intake, goes), 0, _Nowhere(), answers)
+    unjudged = _ALWAYS if goes else (*_ALWAYS, *_WITHOUT_AGREEMENTS)
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            if size > intake.max_bytes:
+                raise FileRejected("E-PGP-08", {})
+            reader.read(file.fileno(), size)
+    except FileRejected as refusal:
+        sentence = retourcodes.sentence(refusal.code, refusal.slots)
+        return Checked(refusal.code, sentence, Tally(), _EMPTY, unjudged)
+    return Checked("", "", reader.tally, answers.table(), unjudged)
+
+
+_EMPTY = pa.table({name: pa.array([], pa.string()) for name in SHOWN})
+
+
+class _Nowhere:
+    """Accepted rows are only counted."""
+
+    def write(self, block: pa.Table) -> None:
+        """Drop them."""
+
+
+@dataclass
+class _Redenen:
+    """The lines of a CONTROLE that carry a reason."""
+
+    to: Answered
+    found: list[pa.Table] = field(default_factory=list)
+
+    def block(self, text: pa.Table, judged: Judged, broken: pa.Table, codering: str) -> None:
+        del text, codering
+        night = local_date(self.to.tijdstip)  # in none of the columns that are shown
+        lines = answer.controle_lines(self.to, judged, broken, nacht=night, uitvoerders={})
+        self.found.append(lines.filter(pc.not_equal(lines["code"], "")).select(list(SHOWN)))
+
+    def table(self) -> pa.Table:
+        return pa.concat_tables([_EMPTY, *self.found])
