@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from exchange import register
 from exchange.cli import app
 from exchange.configuration import Profiel
+from exchange.configuration.models import IntakeSettings
 from exchange.context import local_date, open_exchange
 from exchange.sandbox import files
 from exchange.sandbox.create import Sandbox, create
@@ -278,7 +279,7 @@ def test_whatever_the_file_holds_there_is_an_answer(
     path.write_bytes(tail if whole else rows({}) + tail)
     profile = Profiel(id="partner", sectoren=("Huur",))
 
-    found = check_file(path, profile, None, max_bytes=10**6, blokgrootte=100, nu=NU)
+    found = check_file(path, profile, None, IntakeSettings(max_bytes=10**6, blokgrootte=100), NU)
 
     assert found.code or found.tally.regels == found.tally.aanvaard + found.tally.afgekeurd + found.tally.dubbel
 
@@ -287,4 +288,4 @@ def test_a_file_that_is_too_large_is_said_so(file: Path) -> None:
     file.write_bytes(rows({}))
     profile = Profiel(id="partner", sectoren=("Huur",))
 
-    assert check_file(file, profile, None, max_bytes=10, blokgrootte=100, nu=NU).code == "E-PGP-08"
+    assert check_file(file, profile, None, IntakeSettings(max_bytes=10, blokgrootte=100), NU).code == "E-PGP-08"
