@@ -6,6 +6,7 @@ that memory holds the rows once and their text never all at the same time.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -192,9 +193,11 @@ def euros(cents: pa.Array | pa.ChunkedArray) -> pa.StringArray:
 
 
 def _naamregel(rows: pa.Table) -> pa.StringArray:
-    """Voorletters, voorvoegsel and achternaam on one line, as on an envelope."""
-    parts = (text(rows[name]) for name in ("voorletters", "voorvoegsel", "achternaam"))
-    return pc.binary_join_element_wise(*parts, " ", null_handling="skip")
+    """Voorletters, voorvoegsel and achternaam on one line, as on an envelope; "" where there is none of them."""
+    *before, last = (text(rows[name]) for name in ("voorletters", "voorvoegsel", "achternaam"))
+    # Arrow leaves out the rows in which every part is null
+    nameless = functools.reduce(pc.and_, (pc.is_null(part) for part in (*before, last)))
+    return pc.binary_join_element_wise(*before, pc.if_else(nameless, "", last), " ", null_handling="skip")
 
 
 def _references(numbers: pa.ChunkedArray) -> pa.StringArray:

@@ -103,6 +103,9 @@ def test_a_row_is_ready_to_work_with() -> None:
 
 def test_an_empty_part_of_the_name_leaves_no_double_space() -> None:
     assert built(rows({"voorvoegsel": None, "voorletters": ""}))[1]["naamregel"].tolist() == ["Berg"]
+    nobody = {"voorletters": None, "voorvoegsel": None, "achternaam": None}
+    assert built(rows({}, nobody))[1]["naamregel"].tolist() == ["J. van den Berg", ""]
+    assert built(rows(nobody))[1]["naamregel"].tolist() == [""]
 
 
 def test_signals_of_two_partners_at_one_address_are_one_melding_with_its_own_totals() -> None:
