@@ -111,6 +111,12 @@ def successor(code: str, dag: date) -> Succession:
     return Succession(succession(table(), code, dag))
 
 
+def current(code: str, dag: date) -> str:
+    """The one gemeente that `code` has become on `dag`; itself where it is still there, or where there are several."""
+    codes = successor(code, dag).codes
+    return codes[0] if len(codes) == 1 else code
+
+
 def succession(gemeenten: Mapping[str, Gemeente], code: str, dag: date) -> tuple[str, ...]:
     """`successor` over a given table."""
     found: set[str] = set()

@@ -19,6 +19,7 @@ from exchange.configuration import Partner
 from exchange.context import AMSTERDAM, Exchange
 from exchange.register import ledger, outbox
 from exchange.register.aanleveringen import Received
+from schemas import gemeenten
 from transforms import answer, csvbytes
 from transforms.answer import Answered
 from transforms.lines import BOM
@@ -131,15 +132,15 @@ class Controle:
         return BOM + content if first and codering != self._partner.codering else content
 
     def _receivers(self, judged: Judged) -> dict[str, str]:
-        """The uitvoerder (its name) per gemeente and sector of a block, tonight."""
-        config = self._exchange.config
+        """The uitvoerder (its name) per gemeente and sector of a block, tonight; of its successor if it has ended."""
+        config, night = self._exchange.config, self._night
         pairs = judged.rows.group_by(["gemeentecode", "sector"]).aggregate([]).to_pylist()
+        places = [(one["gemeentecode"], one["sector"]) for one in pairs if one["gemeentecode"]]
         found = {
-            (one["gemeentecode"], one["sector"]): config.uitvoerder_of(one["gemeentecode"], self._night, one["sector"])
-            for one in pairs
-            if one["gemeentecode"]
+            f"{code}|{sector}": config.uitvoerder_of(gemeenten.current(code, night), night, sector)
+            for code, sector in places
         }
-        return {f"{code}|{sector}": config.uitvoerders[id].naam for (code, sector), id in found.items() if id}
+        return {place: config.uitvoerders[id].naam for place, id in found.items() if id}
 
     def _write(self, soort: str, content: bytes) -> None:
         if soort not in self._streams:

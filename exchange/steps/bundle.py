@@ -47,7 +47,7 @@ def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Bundl
         left = [(row, _receiver(exchange, row, night)) for row in _waiting(db)]
         return BundleResult(
             *_size(db, night),
-            sorted({_current(row.gemeentecode, night) for row, receiver in left if receiver is None}),
+            sorted({gemeenten.current(row.gemeentecode, night) for row, receiver in left if receiver is None}),
             sorted({receiver for _, receiver in left if receiver in shut}),
         )
 
@@ -62,7 +62,7 @@ def _shut(exchange: Exchange, moment: datetime) -> set[str]:
 
 
 def _receiver(exchange: Exchange, row: sa.Row[Any], night: date) -> str | None:
-    return exchange.config.uitvoerder_of(_current(row.gemeentecode, night), night, row.sector)
+    return exchange.config.uitvoerder_of(gemeenten.current(row.gemeentecode, night), night, row.sector)
 
 
 def _freeze(exchange: Exchange, db: sa.Connection, night: date, shut: set[str]) -> None:
@@ -71,7 +71,7 @@ def _freeze(exchange: Exchange, db: sa.Connection, night: date, shut: set[str]) 
     for row in _waiting(db):
         receiver = _receiver(exchange, row, night)
         if receiver is not None and receiver not in shut:
-            members[receiver, _current(row.gemeentecode, night)].append(row)
+            members[receiver, gemeenten.current(row.gemeentecode, night)].append(row)
     frozen = [
         {
             "nacht": night,
@@ -108,11 +108,6 @@ def _waiting(db: sa.Connection) -> list[sa.Row[Any]]:
             .order_by(partij.c.id)
         )
     )
-
-
-def _current(code: str, night: date) -> str:
-    codes = gemeenten.successor(code, night).codes
-    return codes[0] if len(codes) == 1 else code
 
 
 def _size(db: sa.Connection, night: date) -> tuple[int, int]:
