@@ -22,6 +22,8 @@ Open de rode taak vóór *alarm* en lees de laatste regel van het logboek.
   kwartier probeert *intake* het opnieuw. Bel de uitvoerder als het bij aanvang van de werkdag nog zo is.
 - **gemeente zonder uitvoerder**: de signalen van die gemeente wachten. Vul `uitvoerders/*.toml` aan
   (`nachtpost config check`); ze gaan de volgende nacht mee.
+- **batch niet gebouwd**: de taak *bouwen* is van die nacht niet afgekomen. Draai haar nog eens (*Clear*), daarna
+  *publiceren* en *afsluiten*; voor een eerdere nacht: *Trigger* met die datum.
 - **BalanceFault**: de aantallen tellen niet op. **Publiceer niets meer**: zet *intake* en *uitlevering* op pauze en
   waarschuw de ontwikkelaars.
 - **Iets anders**: draai de rode taak nog eens (*Clear*). Dat kan altijd. Blijft het rood, bewaar het logboek en
@@ -106,6 +108,7 @@ def uitlevering() -> None:
                 "gemeente zonder uitvoerder": waits["zonder_uitvoerder"],
                 "sleutel van de uitvoerder kan niet versleutelen": waits["zonder_sleutel"],
                 "sleutel van de partner kan niet versleutelen": facts["zonder_sleutel"],
+                "batch niet gebouwd, de nacht blijft open": facts["niet_gebouwd"],
             }
         )
         return facts

@@ -97,6 +97,14 @@ class Exchange:
             )
         )
 
+    def shut(self, moment: datetime) -> set[str]:
+        """Uitvoerders (ids) for whom nothing can be encrypted at `moment`."""
+        return {
+            uitvoerder.id
+            for uitvoerder in self.config.uitvoerders.values()
+            if not self.keyring.can_encrypt(uitvoerder.pgp.vingerafdrukken[0], moment)
+        }
+
     def connect(self, party: Partner | Uitvoerder) -> AbstractContextManager[Connection]:
         """Log in to the party's own account with our SSH key (see `exchange.sftp.connect` for the faults)."""
         return connect(party.sftp, self.config.path(self.config.exchange.ssh_sleutel), party.id)

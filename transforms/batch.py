@@ -78,19 +78,15 @@ def counts(table: pa.Table) -> dict[str, int]:
     }
 
 
-def manifest(
-    uitvoerder: str, night: date, served: Sequence[str], batches: Sequence[Mapping[str, Any]], *, again: bool = False
-) -> pa.Table:
+def manifest(uitvoerder: str, night: date, served: Sequence[str], batches: Sequence[Mapping[str, Any]]) -> pa.Table:
     """MAN1: a line for each gemeente in `served` and for each batch.
 
-    batches: mappings with gemeentecode, bestand, regels, meldingen, urgent, grootte (bytes), sha256. again: the night's
-    files are published once more (staat OPNIEUW).
+    batches: mappings with gemeentecode, bestand, regels, meldingen, urgent, grootte (bytes), sha256.
     """
     of = {row["gemeentecode"]: row for row in batches}
     none = {"bestand": "", "regels": 0, "meldingen": 0, "urgent": 0, "grootte": 0, "sha256": ""}
-    full = "OPNIEUW" if again else "NIEUW"
     lines = [
-        {"gemeentecode": code, "staat": full if code in of else "LEEG", **{n: of.get(code, none)[n] for n in none}}
+        {"gemeentecode": code, "staat": "NIEUW" if code in of else "LEEG", **{n: of.get(code, none)[n] for n in none}}
         for code in sorted({*served, *of})
     ]
     fixed = {"layout": man1.LAYOUT, "uitvoerder": uitvoerder, "nacht": str(night)}

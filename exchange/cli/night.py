@@ -72,6 +72,7 @@ def uitlevering(
         "zonder_sleutel": shut,
         "gepubliceerd": published.gepubliceerd,
         "uitgesteld": late,
+        "niet_gebouwd": reported.niet_gebouwd,
         "klopt": reported.klopt,
         "totalen": reported.totalen,
     }
@@ -81,9 +82,10 @@ def uitlevering(
         "gepubliceerd. De balans klopt.",
         *_late("Geen uitvoerder voor gemeente", bundled.zonder_uitvoerder),
         *_late("Sleutel kan niet versleutelen, bestanden wachten", shut),
+        *_late("Batch niet gebouwd, de nacht blijft open", reported.niet_gebouwd),
         *_late("Bestanden wachten op een volgende poging", late),
     )
-    if late or shut or bundled.zonder_uitvoerder:
+    if late or shut or bundled.zonder_uitvoerder or reported.niet_gebouwd:
         raise typer.Exit(door.Exit.REFUSED)
 
 

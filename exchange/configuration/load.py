@@ -54,8 +54,13 @@ class Configuration:
         return self.folder / name
 
     def partij(self, id: str) -> Partner | Uitvoerder:
-        """The partner or uitvoerder with this id; raises KeyError when there is none."""
-        return self.partners[id] if id in self.partners else self.uitvoerders[id]
+        """The partner or uitvoerder with this id; raises ConfigurationFault when there is none any more."""
+        found = self.partners.get(id) or self.uitvoerders.get(id)
+        if found is None:
+            mend = "Zet het bestand van deze partij terug totdat alles is afgehandeld."
+            problem = "voor deze partij is nog iets af te handelen, maar zij staat niet meer in de configuratie"
+            raise ConfigurationFault([Problem("partners of uitvoerders", f"{id}.toml", problem, mend)])
+        return found
 
     def uitvoerder_of(self, gemeentecode: str, dag: date, sector: str | None = None) -> str | None:
         """The id of the uitvoerder that serves the gemeente on `dag`; None where nobody does.

@@ -118,14 +118,17 @@ def _partijen(nr: int, counts: Mapping[tuple[str, str], int]) -> pa.Table:
 
 
 def _withdraw(db: sa.Connection, withdrawing: int, withdrawn: int) -> None:
-    """Take both rows out when the original is not in a batch yet; otherwise the INTREKKING is itself delivered."""
-    original = _partij_of(db, withdrawn)
-    already = db.scalar(sa.select(uitzondering.c.signaal_nr).where(uitzondering.c.signaal_nr == withdrawn))
-    if original is None or original.batch_id is not None or already is not None:
-        return
-    own = _partij_of(db, withdrawing)
+    """Take both rows out when the original is not in a batch yet; otherwise the INTREKKING is itself delivered.
+
+    Of an original that never went out nobody needs to hear a second time that it is withdrawn.
+    """
+    original, own = _partij_of(db, withdrawn), _partij_of(db, withdrawing)
     assert own is not None  # inserted a moment ago, in this transaction
-    for nr, part in ((withdrawn, original), (withdrawing, own)):
+    already = db.scalar(sa.select(uitzondering.c.signaal_nr).where(uitzondering.c.signaal_nr == withdrawn))
+    if original is None or (original.batch_id is not None and already is None):
+        return
+    out = [(withdrawing, own)] if already is not None else [(withdrawn, original), (withdrawing, own)]
+    for nr, part in out:
         values = {"signaal_nr": nr, "partij_id": part.id, "staat": "INGETROKKEN", "door_signaal_nr": withdrawing}
         db.execute(uitzondering.insert().values(**values))
 
@@ -139,5 +142,6 @@ def _partij_of(db: sa.Connection, nr: int) -> sa.Row[Any] | None:
         )
         .where(signaal.c.nr == nr, partij.c.aanlevering_nr == nr >> 24)
     )
-    found: sa.Row[Any] | None = db.execute(query.with_for_update(of=partij)).first()  # type: ignore[assignment]
+    # no row lock: `bundle` cannot freeze while this transaction has added to the table, nor this add while it freezes
+    found: sa.Row[Any] | None = db.execute(query).first()  # type: ignore[assignment]
     return found

@@ -36,7 +36,7 @@ class Batch(StrEnum):
 TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {
     Aanlevering.OPGEHAALD: frozenset({Aanlevering.GECONTROLEERD, Aanlevering.AFGEKEURD, Aanlevering.HERHAALD}),
     Zending.GEBOUWD: frozenset({Zending.GEUPLOAD}),
-    Zending.GEUPLOAD: frozenset({Zending.GEPUBLICEERD, Zending.GEBOUWD}),
+    Zending.GEUPLOAD: frozenset({Zending.GEPUBLICEERD}),  # never back: what was collected must not come again
     Zending.GEPUBLICEERD: frozenset({Zending.OPGEHAALD}),
     Batch.BEVROREN: frozenset({Batch.GEBOUWD}),
 }

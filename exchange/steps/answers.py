@@ -7,6 +7,7 @@ ONTVANGST and CONTROLE are named after the file that they answer, DOORGEZET afte
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import date, datetime, timedelta
@@ -144,16 +145,20 @@ class Controle:
 
     def _write(self, soort: str, content: bytes) -> None:
         if soort not in self._streams:
-            self._paths[soort] = archive_name(self._partner.id, name(self._file, soort, self._number))
+            self._paths[soort] = archive_name(self._partner.id)
             path = self._open.enter_context(self._exchange.archive.target(self._paths[soort]))
             recipient = self._partner.pgp.vingerafdrukken[0]
             self._streams[soort] = self._open.enter_context(self._exchange.keyring.encryptor(path, recipient))
         self._streams[soort].write(content)
 
 
-def archive_name(party: str, given: str) -> str:
-    """Where the ciphertext of an answer is kept."""
-    return f"verzonden/{party}/{given}"
+def archive_name(party: str) -> str:
+    """A new place for ciphertext to `party`.
+
+    Of its own for each attempt: a second worker, or one that comes too late, must not replace what is recorded. And not
+    the file's name, for a partner chose that.
+    """
+    return f"verzonden/{party}/{uuid.uuid4().hex}"
 
 
 def encrypted(
@@ -166,7 +171,7 @@ def encrypted(
     night: date | None = None,
 ) -> outbox.Built:
     """Encrypt an answer into the archive; ready for the outbox."""
-    archief = archive_name(partner.id, given)
+    archief = archive_name(partner.id)
     with exchange.archive.target(archief) as path:
         done = exchange.keyring.encrypt(content, path, partner.pgp.vingerafdrukken[0])
     return outbox.Built(partner.id, soort, FOLDER, given, archief, done.sha256, done.size, nr, night)
@@ -174,7 +179,7 @@ def encrypted(
 
 def plain(exchange: Exchange, partner: Partner, content: bytes, soort: str, given: str, nr: int | None) -> outbox.Built:
     """An answer as it is, for a partner whose key cannot encrypt: only ever an ONTVANGST."""
-    archief = archive_name(partner.id, given)
+    archief = archive_name(partner.id)
     with exchange.archive.put_atomic(archief) as sink:
         sink.write(content)
     digest = hashlib.sha256(content).hexdigest()

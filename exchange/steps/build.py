@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from exchange.configuration import Uitvoerder
 from exchange.context import Exchange
 from exchange.faults import StateConflict
-from exchange.register import leases, outbox, states
+from exchange.register import outbox, states
 from exchange.register.tables import batch, zending
-from exchange.steps import frozen
+from exchange.steps import answers, frozen
 from transforms import batch as batches
 from transforms import csvbytes
 
@@ -50,8 +50,11 @@ def shards(exchange: Exchange, night: date, maximum: int) -> list[list[str]]:
 
 
 def build(exchange: Exchange, night: date, codes: Sequence[str], nu: Callable[[], datetime]) -> BuildResult:
-    """Build what is frozen for `codes` and not built yet; raises BalanceFault when rows are missing."""
-    waiting = frozen.frozen(exchange, night, codes)
+    """Build what is frozen for `codes` and not built yet; raises BalanceFault when rows are missing.
+
+    Batches of an uitvoerder whose key cannot encrypt wait until it can.
+    """
+    waiting = frozen.frozen(exchange, night, codes, exchange.shut(nu()))
     if waiting.batches:
         earlier = frozen.earlier(exchange, waiting, night, codes)
         names = {partner.id: partner.naam for partner in exchange.config.partners.values()}
@@ -67,7 +70,7 @@ def build(exchange: Exchange, night: date, codes: Sequence[str], nu: Callable[[]
                 urgent_soorten={row.id: exchange.config.uitvoerders[row.uitvoerder].urgent_soorten for row in lot},
             )
             _encrypt_all(exchange, {row.id: row for row in lot}, made, nu)
-    _manifests(exchange, night, nu)
+    manifests(exchange, night, nu)
     return BuildResult(len(waiting.batches), sum(row.regels for row in waiting.batches))
 
 
@@ -95,38 +98,41 @@ def _record(
     exchange: Exchange, made: Sequence[tuple[sa.Row[Any], pa.Table]], built: Sequence[outbox.Built], moment: datetime
 ) -> None:
     with exchange.register.begin() as db:
-        zendingen = outbox.add(db, moment, built)
-        for (row, table), zending_id in zip(made, zendingen, strict=True):
-            done = db.execute(
-                batch.update()
-                .where(batch.c.id == row.id, batch.c.staat.in_(states.sources(states.Batch.GEBOUWD)))
-                .values(staat=states.Batch.GEBOUWD, zending_id=zending_id, **batches.counts(table))
-            )
-            if done.rowcount != 1:
-                raise StateConflict("batch", row.id, str(states.Batch.GEBOUWD))
+
+        def built_as(zendingen: Sequence[int]) -> None:
+            for (row, table), zending_id in zip(made, zendingen, strict=True):
+                done = db.execute(
+                    batch.update()
+                    .where(batch.c.id == row.id, batch.c.staat.in_(states.sources(states.Batch.GEBOUWD)))
+                    .values(staat=states.Batch.GEBOUWD, zending_id=zending_id, **batches.counts(table))
+                )
+                if done.rowcount != 1:
+                    raise StateConflict("batch", row.id, str(states.Batch.GEBOUWD))
+
+        outbox.add(db, moment, built, built_as)
 
 
 def encrypted(
     exchange: Exchange, receiver: Uitvoerder, content: bytes, soort: str, folder: str, name: str, night: date
 ) -> outbox.Built:
     """Encrypt `content` for `receiver` into the archive; ready for the outbox."""
-    archief = f"verzonden/{receiver.id}/{night:%Y%m%d}/{name}"
+    archief = answers.archive_name(receiver.id)
     with exchange.archive.target(archief) as path:
         done = exchange.keyring.encrypt(content, path, receiver.pgp.vingerafdrukken[0])
     return outbox.Built(receiver.id, soort, folder, name, archief, done.sha256, done.size, nacht=night)
 
 
-def _manifests(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> None:
-    """Make the manifest of every uitvoerder whose batches are all built and that has none yet."""
-    for uitvoerder in sorted(exchange.config.uitvoerders):
-        with leases.held(exchange.register, f"manifest:{uitvoerder}", nu) as lease:
-            if lease is not None:
-                _manifest(exchange, exchange.config.uitvoerders[uitvoerder], night, lease, nu)
+def manifests(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> None:
+    """Make the manifest of every uitvoerder whose batches are all built and that has none yet.
+
+    Two shards that end together may both make one: the register takes the first. One whose key cannot encrypt has to
+    wait; `bundle` names it.
+    """
+    for uitvoerder in sorted(exchange.config.uitvoerders.keys() - exchange.shut(nu())):
+        _manifest(exchange, exchange.config.uitvoerders[uitvoerder], night, nu)
 
 
-def _manifest(
-    exchange: Exchange, receiver: Uitvoerder, night: date, lease: leases.Lease, nu: Callable[[], datetime]
-) -> None:
+def _manifest(exchange: Exchange, receiver: Uitvoerder, night: date, nu: Callable[[], datetime]) -> None:
     name = f"VS_MANIFEST_{receiver.id}_{night:%Y%m%d}_001.csv.pgp"
     with exchange.register.connect() as db:
         exists = db.scalar(sa.select(zending.c.id).where(zending.c.ontvanger == receiver.id, zending.c.naam == name))
@@ -142,7 +148,8 @@ def _manifest(
     served = sorted({one.code for one in receiver.gemeenten if one.holds(night)})
     table = batches.manifest(receiver.id, night, served, [row._asdict() for row in rows])
     built = encrypted(exchange, receiver, csvbytes.to_csv(table), "MANIFEST", "uit", name, night)
-    moment = nu()
-    with exchange.register.begin() as db:
-        leases.renew(db, lease, moment)
-        outbox.add(db, moment, [built])
+    try:
+        with exchange.register.begin() as db:
+            outbox.add(db, nu(), [built])
+    except StateConflict:  # another shard was first
+        exchange.archive.remove(built.archief)

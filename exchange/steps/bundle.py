@@ -23,8 +23,8 @@ from schemas import gemeenten
 
 @dataclass(frozen=True)
 class BundleResult:
-    """What the night holds, and for what rows wait until a beheerder has looked: gemeenten that nobody serves, and
-    uitvoerders (ids) whose key cannot encrypt."""
+    """What the night holds, and what waits until a beheerder has looked: rows for gemeenten that nobody serves, and
+    everything for uitvoerders (ids) whose key cannot encrypt."""
 
     batches: int
     regels: int
@@ -35,7 +35,7 @@ class BundleResult:
 def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> BundleResult:
     """Freeze `night`; what no uitvoerder serves, or can open, stays waiting and is named in the result."""
     moment = nu()
-    shut = _shut(exchange, moment)
+    shut = exchange.shut(moment)
     with exchange.register.begin() as db:
         if db.dialect.name == "postgresql":
             db.execute(sa.text("LOCK TABLE nacht, partij IN SHARE ROW EXCLUSIVE MODE"))
@@ -48,17 +48,8 @@ def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Bundl
         return BundleResult(
             *_size(db, night),
             sorted({gemeenten.current(row.gemeentecode, night) for row, receiver in left if receiver is None}),
-            sorted({receiver for _, receiver in left if receiver in shut}),
+            sorted(shut),
         )
-
-
-def _shut(exchange: Exchange, moment: datetime) -> set[str]:
-    """Uitvoerders for whom nothing can be encrypted."""
-    return {
-        uitvoerder.id
-        for uitvoerder in exchange.config.uitvoerders.values()
-        if not exchange.keyring.can_encrypt(uitvoerder.pgp.vingerafdrukken[0], moment)
-    }
 
 
 def _receiver(exchange: Exchange, row: sa.Row[Any], night: date) -> str | None:

@@ -7,6 +7,7 @@ that transaction nothing has happened: run again after a crash, the same file gi
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,8 @@ from transforms.dates import instant_text
 from transforms.lines import FileRejected
 from transforms.names import check_name
 from transforms.verdict import ACCEPTED
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,17 +54,30 @@ def groups(exchange: Exchange, maximum: int) -> list[list[str]]:
 
 
 def check(exchange: Exchange, partners: Sequence[str], nu: Callable[[], datetime]) -> CheckResult:
-    """Check every waiting file of `partners`; what another worker holds is left to it."""
-    done = refused = 0
+    """Check every waiting file of `partners`; what another worker holds is left to it.
+
+    What goes wrong on our side with one partner is raised when the others have been served.
+    """
+    answered: list[states.Aanlevering] = []
+    faults: list[Exception] = []
     for partner in partners:
-        with leases.held(exchange.register, f"check:{partner}", nu) as lease:
-            if lease is None:
-                continue
+        try:
+            answered += _check_all(exchange, partner, nu)
+        except Exception as fault:  # noqa: BLE001  raised below
+            log.warning("%s: %s", partner, type(fault).__name__)
+            faults.append(fault)
+    if faults:
+        raise faults[0]
+    return CheckResult(len(answered), answered.count(states.Aanlevering.AFGEKEURD))
+
+
+def _check_all(exchange: Exchange, partner: str, nu: Callable[[], datetime]) -> Iterator[states.Aanlevering]:
+    with leases.held(exchange.register, f"check:{partner}", nu) as lease:
+        if lease is not None:
             for nr in _waiting(exchange, partner):
-                state = _check_one(exchange, exchange.config.partners[partner], nr, lease, nu)
-                done += 1
-                refused += state is states.Aanlevering.AFGEKEURD
-    return CheckResult(done, refused)
+                party = exchange.config.partij(partner)
+                assert isinstance(party, Partner)  # only partners have files that wait to be checked
+                yield _check_one(exchange, party, nr, lease, nu)
 
 
 def _waiting(exchange: Exchange, partner: str) -> list[int]:

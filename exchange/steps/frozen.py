@@ -7,7 +7,7 @@ tonight's addresses are kept.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -37,11 +37,12 @@ class Frozen:
     taken_out: pa.Array
 
 
-def frozen(exchange: Exchange, night: date, codes: Sequence[str]) -> Frozen:
-    """What is still to be built of `night` for these gemeentecodes."""
+def frozen(exchange: Exchange, night: date, codes: Sequence[str], without: Collection[str]) -> Frozen:
+    """What is still to be built of `night` for these gemeentecodes, without these uitvoerders (ids)."""
     wanted = (
         sa.select(batch)
         .where(batch.c.nacht == night, batch.c.gemeentecode.in_(codes), batch.c.staat == states.Batch.BEVROREN)
+        .where(batch.c.uitvoerder.not_in(list(without)))
         .order_by(batch.c.gemeentecode, batch.c.id)
     )
     partijen: dict[tuple[int, int], list[sa.Row[Any]]] = defaultdict(list)

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from exchange.configuration import Partner
 from exchange.context import Exchange
-from exchange.faults import HostKeyMismatch, PartyUnreachable
+from exchange.faults import HostKeyMismatch, PartyUnreachable, TargetExists
 from exchange.register import leases, ledger, states
 from exchange.register.tables import aanlevering
 from exchange.sftp import Connection, RemoteFile
@@ -60,7 +60,7 @@ class _Visit:
     partner: Partner
     connection: Connection | None = None
     seen: dict[str, RemoteFile] = field(default_factory=dict)
-    fault: PartyUnreachable | HostKeyMismatch | None = None
+    fault: Exception | None = None
     fetched: list[_Fetched] = field(default_factory=list)
     registered: dict[int, RemoteFile] = field(default_factory=dict)
 
@@ -87,6 +87,9 @@ def pickup(exchange: Exchange, nu: Callable[[], datetime]) -> PickupResult:
         for visit in visits:  # numbers are given in the order partner, name
             _register(exchange, visit, lease, nu)
         everywhere(lambda visit: _clear_all(exchange, visit, nu))
+    for visit in visits:
+        if visit.fault and not isinstance(visit.fault, (PartyUnreachable, HostKeyMismatch)):
+            raise visit.fault  # ours, not the partner's; the others have been served
     return PickupResult(
         opgehaald=sum(len(visit.registered) for visit in visits),
         onbereikbaar=[v.partner.id for v in visits if isinstance(v.fault, PartyUnreachable)],
@@ -101,6 +104,9 @@ def _guarded(visit: _Visit, work: Callable[[_Visit], None]) -> None:
         work(visit)
     except (PartyUnreachable, HostKeyMismatch) as fault:
         log.warning("%s: %s", visit.partner.id, fault)
+        visit.fault = fault
+    except Exception as fault:  # noqa: BLE001  it is raised when every partner has been visited
+        log.warning("%s: %s", visit.partner.id, type(fault).__name__)
         visit.fault = fault
 
 
@@ -182,10 +188,13 @@ def _clear(exchange: Exchange, visit: _Visit, nr: int, file: RemoteFile, nu: Cal
     connection.ensure_folder(DONE)
     if connection.stat(f"{IN}/{file.name}") is not None and connection.stat(f"{DONE}/{target}") is None:
         connection.move(f"{IN}/{file.name}", f"{DONE}/{target}")
-    _record_cleared(exchange, nr, nu)
     moved = connection.stat(f"{DONE}/{target}")
     if moved is not None and (moved.size, moved.mtime) != (file.size, file.mtime):
-        connection.move(f"{DONE}/{target}", f"{IN}/{file.name}")
+        try:
+            connection.move(f"{DONE}/{target}", f"{IN}/{file.name}")
+        except TargetExists:
+            return  # a third file has come under that name: it goes first, and then we try again
+    _record_cleared(exchange, nr, nu)
 
 
 def _uncleared(exchange: Exchange, partner: str) -> list[sa.Row[Any]]:

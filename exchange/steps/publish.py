@@ -2,11 +2,14 @@
 
 The temporary upload is verified and *recorded* before the rename that makes it visible. After a crash in GEUPLOAD
 what stands at the receiver decides: the temporary name -> rename; the final name -> record; both -> remove the
-temporary one; neither -> it was renamed and collected, so record it and never upload again.
+temporary one, if the other is ours by its bytes (some servers rename in two steps); neither -> it was renamed and
+collected, so record it and never upload again.
 """
 
 from __future__ import annotations
 
+import hashlib
+import io
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -47,11 +50,13 @@ class _Outcome:
 
 
 def publish(exchange: Exchange, nu: Callable[[], datetime]) -> PublishResult:
-    """Publish what waits: receivers side by side, per receiver oldest first, stopping at its first failure."""
+    """Publish what waits: receivers side by side, per receiver in the order of the outbox, stopping at its first
+    failure. A fault that is not the receiver's is raised when all others have been served."""
     with exchange.register.connect() as db:
         receivers = sorted({row.ontvanger for row in outbox.waiting(db)})
     with ThreadPoolExecutor(exchange.config.intake.threads) as pool:
-        outcomes = list(pool.map(lambda receiver: _to_party(exchange, receiver, nu), receivers))
+        asked = [pool.submit(_to_party, exchange, receiver, nu) for receiver in receivers]
+    outcomes = [one.result() for one in asked]  # a fault of one is raised when all the others have been served
     return PublishResult(
         gepubliceerd=sum(outcome.gepubliceerd for outcome in outcomes),
         opgehaald=sum(outcome.opgehaald for outcome in outcomes),
@@ -62,8 +67,8 @@ def publish(exchange: Exchange, nu: Callable[[], datetime]) -> PublishResult:
 def _to_party(exchange: Exchange, receiver: str, nu: Callable[[], datetime]) -> _Outcome:
     done = gone = 0
     with leases.held(exchange.register, f"publish:{receiver}", nu) as lease:
-        if lease is None:  # somebody else is at it
-            return _Outcome(receiver)
+        if lease is None:  # somebody else is at it, and may have begun before our files were there
+            return _Outcome(receiver, uitgesteld=True)
         with exchange.register.connect() as db:
             rows = outbox.waiting(db, receiver)
         try:
@@ -93,7 +98,7 @@ def _publish_some(
     fresh = [row for row in rows if row.staat == states.Zending.GEBOUWD]
     for row in rows:
         if row not in fresh:
-            _finish_upload(connection, *names[row.id])
+            _finish_upload(connection, row, *names[row.id])
     for row in fresh:
         with exchange.archive.open(row.archief) as ciphertext:
             connection.put(ciphertext, names[row.id][0], row.grootte)
@@ -105,10 +110,15 @@ def _publish_some(
     return len(rows)
 
 
-def _finish_upload(connection: Connection, temporary: str, final: str) -> None:
-    """What an interrupted run left: see the module's docstring."""
+def _finish_upload(connection: Connection, row: sa.Row[Any], temporary: str, final: str) -> None:
+    """What an interrupted run left: see the module's docstring. Raises TargetExists when the name is another's."""
     left, visible = connection.stat(temporary), connection.stat(final)
     if left and visible:
+        there = io.BytesIO()
+        if visible.size == row.grootte:
+            connection.fetch(final, there)
+        if hashlib.sha256(there.getbuffer()).hexdigest() != row.sha256:
+            raise TargetExists(final)
         connection.remove(temporary)
     elif left:
         connection.rename(temporary, final)

@@ -283,5 +283,3 @@ def test_the_manifest_names_every_gemeente_served_zeros_too() -> None:
     assert frame["staat"].tolist() == ["LEEG", "NIEUW"]
     assert frame["regels"].tolist() == ["0", "3"]
     assert frame["nacht"].tolist() == ["2026-06-10"] * 2
-    again = batch.manifest("wijkteam", NIGHT, [], [made], again=True)
-    assert again["staat"].to_pylist() == ["OPNIEUW"]
