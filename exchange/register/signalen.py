@@ -52,15 +52,19 @@ def known(db: sa.Connection, hashes: Sequence[int]) -> list[sa.Row[Any]]:
     )
     if not hashes:
         return []
-    listed = ",".join(map(str, hashes))  # one parameter: a list of them costs more than the look-up
-    if db.dialect.name == "postgresql":
-        db.execute(_BY_INDEX)
-        array = sa.cast(sa.literal(f"{{{listed}}}", sa.Text), sa.ARRAY(sa.BigInteger))
-        rows = sa.func.unnest(array).table_valued("value").render_derived()
-    else:
-        rows = sa.func.json_each(f"[{listed}]").table_valued("value")
+    rows = listed(db, hashes)
     query = sa.select(*columns).join(rows, rows.c.value == signaal.c.signaal_hash)
     return list(db.execute(query))
+
+
+def listed(db: sa.Connection, numbers: Sequence[int]) -> Any:
+    """`numbers` as a table with one column `value`, to join with; until the end of the transaction by index."""
+    text = ",".join(map(str, numbers))  # one parameter: a list of them costs more than the look-up
+    if db.dialect.name == "postgresql":
+        db.execute(_BY_INDEX)
+        array = sa.cast(sa.literal(f"{{{text}}}", sa.Text), sa.ARRAY(sa.BigInteger))
+        return sa.func.unnest(array).table_valued("value").render_derived()
+    return sa.func.json_each(f"[{text}]").table_valued("value")
 
 
 def stream(db: sa.Connection, query: sa.Select[Any], schema: pa.Schema) -> Iterator[pa.Table]:
@@ -69,7 +73,12 @@ def stream(db: sa.Connection, query: sa.Select[Any], schema: pa.Schema) -> Itera
     driver: Any = db.connection.driver_connection
     if db.dialect.name == "postgresql":
         convert = pacsv.ConvertOptions(
-            column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+            column_types=schema,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            true_values=["t"],
+            false_values=["f"],
         )
         with driver.cursor() as cursor, cursor.copy(f"COPY ({compiled}) TO STDOUT (FORMAT csv)") as copy:
             for content in _pieces(copy):
@@ -108,6 +117,8 @@ def refused(db: sa.Connection, rows: pa.Table) -> None:
 def _typed(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_date(kind):
         return pa.array(values, pa.string()).cast(kind)  # SQLite keeps dates as ISO text
+    if pa.types.is_boolean(kind):
+        return pa.array(values, pa.int8()).cast(kind)  # and booleans as 0 and 1
     return pa.array(values, kind)
 
 

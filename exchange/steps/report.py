@@ -1,4 +1,4 @@
-"""report: tell every partner which rows were delivered, prove the balance, close the night."""
+"""report: tell partners which rows were delivered and what earlier ones led to, prove the balance, close the night."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from exchange.context import Exchange
 from exchange.faults import BalanceFault
 from exchange.register import balance, ledger
 from exchange.register.tables import nacht
-from exchange.steps import delivered, publish
+from exchange.steps import delivered, outcomes, publish
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ def report(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Repor
     open_to = [one for one in partners if exchange.keyring.can_encrypt(one.pgp.vingerafdrukken[0], moment)]
     with ThreadPoolExecutor(2) as pool:  # gpg works on one answer while the next is made
         list(pool.map(lambda partner: delivered.report(exchange, partner, nu), open_to))
+        list(pool.map(lambda partner: outcomes.report(exchange, partner, night, nu), open_to))
     published = publish.publish(exchange, nu)
     with exchange.register.connect() as db:
         proof = balance.prove(db)
