@@ -157,7 +157,7 @@ def _manifest(
     form = feedback.template([kept[id] for id in ids if id in kept])
     if form.num_rows:
         name = f"VS_TK_SJABLOON_{receiver.id}_{night:%Y%m%d}_001.csv.pgp"
-        built.append(encrypted(exchange, receiver, csvbytes.to_csv(form), "SJABLOON", "uit", name, night))
+        built.insert(0, encrypted(exchange, receiver, csvbytes.to_csv(form), "SJABLOON", "uit", name, night))
     moment = nu()
     with exchange.register.begin() as db:
         leases.renew(db, lease, moment)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import itertools
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.codelijsten import EINDRESULTAAT, SIGNAALSTATUS
+from schemas.terugmelding import Terugmelding
 from schemas.uitkomst import AFBEELDING, DICHT, EINDRESULTATEN, STATUSSEN, UITKOMSTEN
-from transforms.uitkomst import HISTORY, UITKOMST, changed, outcomes
+from transforms.answer import Answered
+from transforms.uitkomst import HISTORY, UITKOMST, changed, outcomes, uitkomst_bestand, uitkomst_lines
 
 DAY = date(2026, 4, 1)
 OPGEPAKT, ANDERE = "Opgepakt", "Niet opgepakt: andere reden"
@@ -141,3 +144,19 @@ def test_only_another_outcome_or_suspension_is_news() -> None:
     assert news(row | {"uitkomst": ""}) == 0
     assert news(row | {"uitkomst": ""}, row) == 1
     assert news(row, row | {"signaal_nr": 2}) == 1
+
+
+def test_an_uitkomst_names_the_partners_own_row_and_ends_with_a_line_for_the_file() -> None:
+    nr = 5 << 24 | 7
+    now = outcomes(pa.Table.from_pylist([told(nr, status=ANDERE)], schema=HISTORY))
+    facts = {"signaal_id": "K1", "bestand": "b.pgp", "sha256": "0" * 64, "bestemming": "0344", "uitvoerder": "Hulp"}
+    for name, value in facts.items():
+        now = now.append_column(name, pa.array([value]))
+    to = Answered(4, datetime(2026, 4, 2, 3, 0, tzinfo=UTC), "huur-01", "u.pgp", "", "0" * 64)
+    [row], [last] = (table.to_pylist() for table in (uitkomst_lines(to, now), uitkomst_bestand(to)))
+    plain = pd.DataFrame([row, last], dtype=pd.ArrowDtype(pa.string()))
+    Terugmelding.validate(plain)
+    assert row["uitkomst"] == "NIET_OPGEPAKT"
+    assert (row["signaal_id"], row["regelnr"], row["bestand"], row["gemeente"]) == ("K1", "7", "b.pgp", "Utrecht")
+    assert "andere reden" not in str(row)
+    assert (last["niveau"], last["bestand"]) == ("BESTAND", "u.pgp")
