@@ -52,19 +52,15 @@ def known(db: sa.Connection, hashes: Sequence[int]) -> list[sa.Row[Any]]:
     )
     if not hashes:
         return []
-    rows = listed(db, hashes)
-    query = sa.select(*columns).join(rows, rows.c.value == signaal.c.signaal_hash)
-    return list(db.execute(query))
-
-
-def listed(db: sa.Connection, numbers: Sequence[int]) -> Any:
-    """`numbers` as a table with one column `value`, to join with; until the end of the transaction by index."""
-    text = ",".join(map(str, numbers))  # one parameter: a list of them costs more than the look-up
+    listed = ",".join(map(str, hashes))  # one parameter: a list of them costs more than the look-up
     if db.dialect.name == "postgresql":
         db.execute(_BY_INDEX)
-        array = sa.cast(sa.literal(f"{{{text}}}", sa.Text), sa.ARRAY(sa.BigInteger))
-        return sa.func.unnest(array).table_valued("value").render_derived()
-    return sa.func.json_each(f"[{text}]").table_valued("value")
+        array = sa.cast(sa.literal(f"{{{listed}}}", sa.Text), sa.ARRAY(sa.BigInteger))
+        rows = sa.func.unnest(array).table_valued("value").render_derived()
+    else:
+        rows = sa.func.json_each(f"[{listed}]").table_valued("value")
+    query = sa.select(*columns).join(rows, rows.c.value == signaal.c.signaal_hash)
+    return list(db.execute(query))
 
 
 def stream(db: sa.Connection, query: sa.Select[Any], schema: pa.Schema) -> Iterator[pa.Table]:

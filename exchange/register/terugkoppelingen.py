@@ -39,24 +39,32 @@ Numbers = npt.NDArray[np.int64]
 HUIDIG = pa.schema([("signaal_nr", pa.int64()), *((name, TYPED.field(name).type) for name in VERTELD)])
 #: Signals of a melding.
 MELDINGEN = pa.schema([("melding", pa.int64()), ("nr", pa.int64())])
-#: Where a delivered signaal came from and went.
+#: Of a signaal what its partner calls it, and in which batch it is.
 FACTS = pa.schema([("signaal_nr", pa.int64()), ("signaal_id", pa.string()), ("batch_id", pa.int64())])
 
 _KEYED = pa.schema(
     [("nr", pa.int64()), ("adres_hash", pa.int64()), ("gemeentecode", pa.string()), ("sleutel_id", pa.int64())]
 )
+_ITS_PARTIJ = sa.and_(
+    partij.c.aanlevering_nr == signaal.c.nr.op(">>")(sa.literal_column("24")),
+    partij.c.gemeentecode == signaal.c.gemeentecode,
+    partij.c.sector == signaal.c.sector,
+)
+_STILL_THERE = sa.not_(sa.exists().where(uitzondering.c.signaal_nr == signaal.c.nr))
 _OWN = terugkoppeling.c.signaal_nr.op(">>")(sa.literal_column("24"))
 
 
 def delivered(db: sa.Connection, uitvoerder: str, nrs: Sequence[int]) -> Numbers:
     """Those of `nrs` that were published in a batch to this uitvoerder."""
-    if not nrs:
-        return np.empty(0, np.int64)
-    wanted = signalen.listed(db, nrs)
-    query = (
-        _delivered(signaal.c.nr).join(wanted, wanted.c.value == signaal.c.nr).where(batch.c.uitvoerder == uitvoerder)
+    found = facts(db, nrs)
+    batches = pc.unique(found["batch_id"]).drop_null().to_pylist()
+    theirs = (
+        sa.select(batch.c.id)
+        .join(zending, zending.c.id == batch.c.zending_id)
+        .where(batch.c.id.in_(batches), batch.c.uitvoerder == uitvoerder, zending.c.staat.in_(PUBLISHED))
     )
-    return np.asarray(_table(db, query, pa.schema([("nr", pa.int64())]))["nr"], np.int64)
+    mine = pc.is_in(found["batch_id"], value_set=pa.array(db.scalars(theirs).all(), pa.int64()))
+    return np.asarray(found["signaal_nr"].filter(mine), np.int64)
 
 
 def of_meldingen(db: sa.Connection, uitvoerder: str, bits: Numbers, keys: Mapping[int, bytes]) -> pa.Table:
@@ -74,8 +82,19 @@ def of_meldingen(db: sa.Connection, uitvoerder: str, bits: Numbers, keys: Mappin
         .where(batch.c.uitvoerder == uitvoerder)
         .distinct()
     )
-    query = _delivered(signaal.c.nr, signaal.c.adres_hash, signaal.c.gemeentecode, signaal.c.sleutel_id).where(
-        batch.c.uitvoerder == uitvoerder, signaal.c.adres_hash.is_not(None), signaal.c.gemeentecode.in_(theirs)
+    query = (
+        sa.select(signaal.c.nr, signaal.c.adres_hash, signaal.c.gemeentecode, signaal.c.sleutel_id)
+        .select_from(signaal)
+        .join(partij, _ITS_PARTIJ)
+        .join(batch, batch.c.id == partij.c.batch_id)
+        .join(zending, zending.c.id == batch.c.zending_id)
+        .where(
+            _STILL_THERE,
+            batch.c.uitvoerder == uitvoerder,
+            zending.c.staat.in_(PUBLISHED),
+            signaal.c.adres_hash.is_not(None),
+            signaal.c.gemeentecode.in_(theirs),
+        )
     )
     for block in signalen.stream(db, query, _KEYED):
         for sleutel in pc.unique(block["sleutel_id"]).to_pylist():
@@ -90,10 +109,10 @@ def newest(db: sa.Connection, nrs: Sequence[int]) -> pa.Table:
     """What counts of each of these signals, where anything was told: HUIDIG."""
     if not nrs:
         return HUIDIG.empty_table()
-    wanted, every = signalen.listed(db, nrs), terugkoppeling.c
+    every = terugkoppeling.c
     order = (every.status_datum.desc(), every.aanlevering_nr.desc(), every.regelnr.desc())
     place = sa.func.row_number().over(partition_by=every.signaal_nr, order_by=order).label("place")
-    ranked = sa.select(terugkoppeling, place).join(wanted, wanted.c.value == every.signaal_nr).subquery()
+    ranked = sa.select(terugkoppeling, place).where(_among(db, every.signaal_nr, nrs)).subquery()
     return _table(db, sa.select(*(ranked.c[name] for name in HUIDIG.names)).where(ranked.c.place == 1), HUIDIG)
 
 
@@ -128,47 +147,40 @@ def concerned(db: sa.Connection, partner: str, files: Sequence[int]) -> list[int
 
 def history(db: sa.Connection, nrs: Sequence[int]) -> pa.Table:
     """Everything told about these signals: HISTORY, without what comes from its batch."""
-    wanted = signalen.listed(db, nrs)
     kept = pa.schema([field for field in HISTORY if field.name in terugkoppeling.c])
     columns = [terugkoppeling.c[name] for name in kept.names]
-    return _table(db, sa.select(*columns).join(wanted, wanted.c.value == terugkoppeling.c.signaal_nr), kept)
+    return _table(db, sa.select(*columns).where(_among(db, terugkoppeling.c.signaal_nr, nrs)), kept)
 
 
 def facts(db: sa.Connection, nrs: Sequence[int]) -> pa.Table:
-    """FACTS of these signals, by nr."""
-    wanted = signalen.listed(db, nrs)
-    query = _delivered(signaal.c.nr, signaal.c.signaal_id, batch.c.id).join(wanted, wanted.c.value == signaal.c.nr)
+    """FACTS of those of these signals that exist and still go with their partij, by nr.
+
+    Which batches count is for the caller to ask: a join with them, and the planner begins at that end.
+    """
+    if not nrs:
+        return FACTS.empty_table()
+    query = (
+        sa.select(signaal.c.nr, signaal.c.signaal_id, partij.c.batch_id)
+        .select_from(signaal)
+        .join(partij, _ITS_PARTIJ)
+        .where(_among(db, signaal.c.nr, nrs), _STILL_THERE)
+    )
     return _table(db, query.order_by(signaal.c.nr), FACTS)
 
 
 def told(db: sa.Connection, nrs: Sequence[int]) -> pa.Table:
     """What their partner was last told about these signals: UITKOMST."""
-    wanted = signalen.listed(db, nrs)
     place = sa.func.row_number().over(partition_by=uitkomst.c.signaal_nr, order_by=uitkomst.c.zending_id.desc())
-    ranked = sa.select(uitkomst, place.label("place")).join(wanted, wanted.c.value == uitkomst.c.signaal_nr).subquery()
+    ranked = sa.select(uitkomst, place.label("place")).where(_among(db, uitkomst.c.signaal_nr, nrs)).subquery()
     return _table(db, sa.select(*(ranked.c[name] for name in UITKOMST.names)).where(ranked.c.place == 1), UITKOMST)
 
 
-def _delivered(*columns: sa.ColumnElement[Any]) -> sa.Select[Any]:
-    """Signals that were published in a batch, with that batch."""
-    return (
-        sa.select(*columns)
-        .select_from(signaal)
-        .join(
-            partij,
-            sa.and_(
-                partij.c.aanlevering_nr == signaal.c.nr.op(">>")(sa.literal_column("24")),
-                partij.c.gemeentecode == signaal.c.gemeentecode,
-                partij.c.sector == signaal.c.sector,
-            ),
-        )
-        .join(batch, batch.c.id == partij.c.batch_id)
-        .join(zending, zending.c.id == batch.c.zending_id)
-        .where(
-            zending.c.staat.in_(PUBLISHED),
-            sa.not_(sa.exists().where(uitzondering.c.signaal_nr == signaal.c.nr)),
-        )
-    )
+def _among(db: sa.Connection, column: sa.ColumnElement[int], numbers: Sequence[int]) -> sa.ColumnElement[bool]:
+    """Whether a column of the index is one of `numbers`: one value, however many they are."""
+    listed = ",".join(map(str, numbers))
+    if db.dialect.name == "postgresql":
+        return column == sa.any_(sa.cast(sa.literal(f"{{{listed}}}", sa.Text), sa.ARRAY(sa.BigInteger)))
+    return column.in_(sa.select(sa.func.json_each(f"[{listed}]").table_valued("value").c.value))
 
 
 def _table(db: sa.Connection, query: sa.Select[Any], schema: pa.Schema) -> pa.Table:
