@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from typer.testing import CliRunner
 
 from exchange import register
+from exchange.cli import app
 from exchange.context import Exchange, local_date, open_exchange
 from exchange.register import ledger
 from exchange.register.aanleveringen import Soort
@@ -171,6 +174,10 @@ def test_a_template_with_every_signal_lies_ready_before_the_manifest(exchange: E
     assert {row["staat"] for row in lines} <= {"AANVAARD", "WACHTEND"}
     assert (total["regels"], total["afgekeurd"]) == (str(count), "0")
     assert int(total["aanvaard"]) + int(total["wachtend"]) == count
+    # and the sandbox does it for whoever wants to try
+    said = CliRunner().invoke(app, ["sandbox", "terugkoppeling", str(root(exchange)), "--json"])
+    made = {one["uitvoerder"]: one["bestand"] for one in json.loads(said.output)["bestanden"]}
+    assert all((root(exchange) / "sftp" / party / "in" / made[party]).is_file() for party in (FIRST, SECOND))
 
 
 def test_each_partner_hears_of_its_own_signals_once_and_of_nobody_elses(exchange: Exchange) -> None:
