@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,10 @@ import pandera.pandas as pandera
 from exchange.configuration.models import IntakeSettings, Profiel, UitleveringSettings
 from exchange.steps.check_file import check_file
 from exchange.steps.pickup import DONE, HALF, LONGEST_NAME
-from schemas import batch, manifest, retourcodes, signaal, terugmelding
-from schemas.codelijsten import REDEN_INTREKKING, SIGNAALPARTNER, SOORT
+from schemas import batch, manifest, retourcodes, signaal, terugkoppeling, terugmelding, uitkomst
+from schemas.codelijsten import EINDRESULTAAT, REDEN_INTREKKING, SIGNAALPARTNER, SIGNAALSTATUS, SOORT
 from schemas.retourcodes import Niveau, Retourcode
+from schemas.uitkomst import UITKOMSTEN
 from transforms import dates, lines
 from transforms.rules import VENSTERS, Rules
 
@@ -54,6 +55,8 @@ MISTAKES: tuple[dict[str, str], ...] = (
     {"huidige_klant": "N"},
     {"oudste_vervaldatum": "2025-03-25"},
 )
+#: Codes about a field that terugkoppeling shares with signals.
+FEEDBACK_CODES = ("E-VLD-01", "E-VLD-02", "E-VLD-03", "E-VLD-06", "E-PRV-01", "E-PRV-02")
 
 
 def main() -> None:
@@ -76,6 +79,15 @@ def render(name: str) -> str:
         tm1=columns(terugmelding.Terugmelding),
         bat1=columns(batch.Batch),
         man1=columns(manifest.Manifest),
+        tk1=table(("kolom", "betekenis", "vorm", "voorbeeld"), _tk1()),
+        statussen=table(("status", "de partner leest", "bron"), _reduced(SIGNAALSTATUS.waarden, uitkomst.STATUSSEN)),
+        eindresultaten=table(
+            ("eindresultaat", "de partner leest", "bron"), _reduced(EINDRESULTAAT.waarden, uitkomst.EINDRESULTATEN)
+        ),
+        uitkomsten=table(
+            ("uitkomst", "betekenis"), ((_code(key) or "(leeg)", text) for key, text in UITKOMSTEN.items())
+        ),
+        opschorten_dagen=uitkomst.OPSCHORTEN_DAGEN,
         letters=", ".join(f"{letter} = {' of '.join(kinds)}" for letter, kinds in _letters().items()),
         koppen=", ".join(f"`{name}`" for name in signaal.KOPPEN_VERPLICHT),
         voorwaarden=table(("kolom", "betekenis", "moet zijn"), _conditions()),
@@ -83,7 +95,8 @@ def render(name: str) -> str:
         redenen=", ".join(REDEN_INTREKKING.waarden),
         sectoren=", ".join(SIGNAALPARTNER.waarden),
         vensters=table(("sector", "achterstand"), ((name, str(one)) for name, one in VENSTERS.items())),
-        retourcodes=_codes(),
+        retourcodes=_codes(lambda code: code[2:5] != "TKB"),
+        retourcodes_tk=_codes(_in_terugkoppeling),
         waarschuwingen=table(("code", "tekst", "bron"), _warnings()),
         voorbeeld="".join(example(*ROWS)),
         fouten=table(("regel", "u schrijft", "code", "u leest"), _mistakes()),
@@ -164,12 +177,30 @@ def _conditions() -> Iterator[tuple[str, ...]]:
         yield f"`{name}`", one.betekenis, "J" if one.voorwaarde else "N"
 
 
-def _codes() -> str:
+def _tk1() -> Iterator[tuple[str, ...]]:
+    for one in terugkoppeling.KOLOMMEN.values():
+        yield f"`{one.naam}`", one.betekenis, one.vorm, _code(one.voorbeeld)
+
+
+def _reduced(values: Iterable[str], rules: Mapping[str, uitkomst.Regel]) -> Iterator[tuple[str, ...]]:
+    for value in values:
+        told = rules[value].uitkomst
+        yield value, _code(uitkomst.DICHT.get(told, told)) or "nog niets", rules[value].bron
+
+
+def _in_terugkoppeling(code: str) -> bool:
+    """Whether a file of terugkoppeling can get this code."""
+    groups = ("PGP", "BST", "RGL", "TKB")
+    return (code[2:5] in groups and code != "E-BST-06") or code in FEEDBACK_CODES
+
+
+def _codes(wanted: Callable[[str], bool]) -> str:
     """The table of retourcodes."""
     head = ("code", "gaat over", "tekst", "bron", "regel komt terug", "sinds versie")
     rows = (
         (f"`{code}`", one.niveau.value, one.tekst, one.bron, _travels(one), one.sinds)
         for code, one in retourcodes.RETOURCODES.items()
+        if wanted(code)
     )
     return table(head, rows)
 
@@ -177,7 +208,7 @@ def _codes() -> str:
 def _warnings() -> Iterator[tuple[str, ...]]:
     """The warnings that an accepted row can carry: not those that are about a whole file or keep a row out."""
     for code, one in retourcodes.RETOURCODES.items():
-        if one.ernst == "W" and one.niveau is not Niveau.BESTAND and code != "W-SIG-02":
+        if one.ernst == "W" and one.niveau is not Niveau.BESTAND and code != "W-SIG-02" and code[2:5] != "TKB":
             yield f"`{code}`", one.tekst, one.bron
 
 

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from stamina.instrumentation import set_on_retry_hooks
 
 from exchange import register
-from exchange.configuration import Configuration, Partner, Uitvoerder, load
+from exchange.configuration import Configuration, Partij, load
 from exchange.pgp import Keyring
 from exchange.reference import PostcodeTable
 from exchange.sftp import Connection, connect
@@ -83,10 +83,15 @@ class Exchange:
         return HashKey(newest.id, _key(self.config.path(newest.bestand)))
 
     @cached_property
+    def hash_keys(self) -> dict[int, bytes]:
+        """Every key whose hashes may still be in the register, by its id."""
+        return {one.id: _key(self.config.path(one.bestand)) for one in self.config.opslag.hashsleutels}
+
+    @cached_property
     def keyring(self) -> Keyring:
         """Our secret key and every party's public keys, in a GNUPGHOME of this process."""
         config = self.config
-        parties: list[Partner | Uitvoerder] = [*config.partners.values(), *config.uitvoerders.values()]
+        parties: list[Partij] = [*config.partners.values(), *config.uitvoerders.values()]
         public = [config.path(party.pgp.bestand).read_bytes() for party in parties]
         return self._exit.enter_context(
             Keyring.open(
@@ -105,7 +110,7 @@ class Exchange:
             if not self.keyring.can_encrypt(uitvoerder.pgp.vingerafdrukken[0], moment)
         }
 
-    def connect(self, party: Partner | Uitvoerder) -> AbstractContextManager[Connection]:
+    def connect(self, party: Partij) -> AbstractContextManager[Connection]:
         """Log in to the party's own account with our SSH key (see `exchange.sftp.connect` for the faults)."""
         return connect(party.sftp, self.config.path(self.config.exchange.ssh_sleutel), party.id)
 

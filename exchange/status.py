@@ -9,16 +9,17 @@ import sqlalchemy as sa
 
 from exchange.context import Exchange
 from exchange.register import balance
+from exchange.register.aanleveringen import Soort
 from exchange.register.tables import aanlevering, batch, partij, signaal, uitzondering, zending
 from transforms import identity
 
 
 def status(exchange: Exchange) -> dict[str, Any]:
-    """`aanleveringen`, `batches` and `balans`, as `nachtpost status --json` prints them."""
+    """`aanleveringen`, `terugkoppelingen`, `batches` and `balans`, as `nachtpost status --json` prints them."""
     with exchange.register.connect() as db:
         counts = balance.per_aanlevering(db)
         proof = balance.prove(db)
-        files = db.execute(sa.select(aanlevering).order_by(aanlevering.c.nr))
+        files = db.execute(sa.select(aanlevering).order_by(aanlevering.c.nr)).all()
         batches = db.execute(
             sa.select(batch, zending.c.staat.label("zending_staat"))
             .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
@@ -34,6 +35,18 @@ def status(exchange: Exchange) -> dict[str, Any]:
                     **{name: counts[row.nr][name] for name in ("regels", "aanvaard", *balance.PLACES)},
                 }
                 for row in files
+                if row.soort == Soort.SIGNALEN
+            ],
+            "terugkoppelingen": [
+                {
+                    "uitvoerder": row.partner,
+                    "bestand": row.bestand,
+                    "staat": row.staat,
+                    "code": row.code,
+                    **{name: getattr(row, name) for name in ("regels", "aanvaard", "afgekeurd", "dubbel")},
+                }
+                for row in files
+                if row.soort == Soort.TERUGKOPPELING
             ],
             "batches": [
                 {

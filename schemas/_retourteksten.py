@@ -73,4 +73,10 @@ TEKSTEN: tuple[tuple[str, str, str, str], ...] = (
     ("W-EIN-01", "veld", "Divosa 2023: 20 werkdagen", f"De datum van einde levering ligt minder dan {{werkdagen}} werkdagen na ontvangst. {_WEL} Lever een volgend signaal eerder aan."),
     ("W-EIN-02", "veld", "Energieregeling 1-1-2026, volgens NVVK 26-1-2026", f"Dit signaal noemt geen eerder vroegsignaal. {_WEL} Meld eerst een vroegsignaal en zet dat signaal_id in vorig_signaal_id."),
     ("W-VEN-01", "veld", "DDAS; NVVK 30-11-2022", f"De achterstand valt buiten de termijn voor {{sector}} ({{termijn}}). {_WEL} De gemeente beslist of het signaal wordt opgepakt."),
+    # terugkoppeling of an uitvoerder
+    ("E-TKB-01", "veld", "convenant, Digitaal Meldpunt: onbekend en van een ander klinken gelijk", f"Dit signaal_ref of melding_nr hoort niet bij een signaal dat aan u is geleverd. {_AF} Controleer de schrijfwijze."),
+    ("E-TKB-02", "regel", _ONTWERP, f"Vul precies één van signaal_ref en melding_nr in. {_AF} Lever de regel daarna opnieuw aan."),
+    ("E-TKB-03", "veld", _ONTWERP, f"{{veld}} en {{veld2}} horen bij elkaar en kloppen samen niet. {_AF} Vul beide in of laat beide leeg, en lever de regel opnieuw aan."),
+    ("W-TKB-04", "regel", _ONTWERP, "Op deze regel hebt u nog niets ingevuld. Wij hebben niets vastgelegd. U hoeft niets te doen."),
+    ("W-TKB-05", "regel", _ONTWERP, "Deze terugkoppeling hebben wij al van u ontvangen. Er is niets gewijzigd. U hoeft niets te doen."),
 )

@@ -20,6 +20,7 @@ from schemas.batch import (
     Tekst,
     kolom,
 )
+from schemas.uitkomst import UITKOMSTEN
 
 LAYOUT = "TM1"
 
@@ -64,7 +65,17 @@ class Terugmelding(pandera.DataFrameModel):
     staat: Tekst = kolom(
         "wat er van de regel of het bestand is geworden; leeg in de ONTVANGST van een bestand dat is gelezen",
         "AANVAARD",
-        waarden=["", "AANVAARD", "AFGEKEURD", "DUBBEL", "INGETROKKEN", "AANGEHOUDEN", "NIET_DOORGEZET", "DOORGEZET"],
+        waarden=[
+            "",
+            "AANVAARD",
+            "AFGEKEURD",
+            "DUBBEL",
+            "INGETROKKEN",
+            "AANGEHOUDEN",
+            "WACHTEND",
+            "NIET_DOORGEZET",
+            "DOORGEZET",
+        ],
     )
     reden_nr: Tekst = kolom("een regel met meer redenen staat er vaker: 1, 2, 3; 0 is geen reden", "1", AANTAL)
     code: Tekst = kolom("retourcode", "W-VEN-01", r"^([EWH]-[A-Z]{3}-[0-9]{2})?$", vorm="retourcode")
@@ -80,9 +91,11 @@ class Terugmelding(pandera.DataFrameModel):
     doorgezet_op: Tekst = kolom(
         "wanneer het signaal bij de uitvoerder klaarstond", "2026-04-01T04:32:00+02:00", INSTANT_OF_LEEG
     )
-    uitkomst: Tekst = kolom("wat de uitvoerder terugkoppelde", "")
-    uitkomst_datum: Tekst = kolom("datum daarvan", "", DATUM_OF_LEEG)
-    opschorten_tot: Tekst = kolom("tot wanneer u de inning opschort", "", DATUM_OF_LEEG)
+    uitkomst: Tekst = kolom(
+        "wat de uitvoerder terugkoppelde, voor zover u het mag weten", "OPGEPAKT", waarden=list(UITKOMSTEN)
+    )
+    uitkomst_datum: Tekst = kolom("datum daarvan", "2026-04-08", DATUM_OF_LEEG)
+    opschorten_tot: Tekst = kolom("tot en met wanneer u de inning opschort", "2026-05-10", DATUM_OF_LEEG)
     regels: Tekst = kolom(
         "regels in uw bestand; deze en de volgende aantallen staan alleen op regels met niveau BESTAND",
         "120",

@@ -48,7 +48,7 @@ class Answered:
 def ontvangst(to: Answered, code: str | None = None, slots: Mapping[str, str] | None = None) -> pa.Table:
     """One BESTAND line: the file came in; with `code` also what became of it as a whole."""
     if code is None:
-        return _lines(to, "ONTVANGST", "BESTAND", 1, {"reden_nr": "0"})
+        return tm1(to, "ONTVANGST", "BESTAND", 1, {"reden_nr": "0"})
     values = {
         "staat": _STATE_OF_LEVEL[code[0]],
         "reden_nr": "1",
@@ -56,7 +56,7 @@ def ontvangst(to: Answered, code: str | None = None, slots: Mapping[str, str] | 
         "ernst": code[0],
         "tekst": retourcodes.sentence(code, slots or {}),
     }
-    return _lines(to, "ONTVANGST", "BESTAND", 1, values | dict.fromkeys(COUNTS, "0"))
+    return tm1(to, "ONTVANGST", "BESTAND", 1, values | dict.fromkeys(COUNTS, "0"))
 
 
 def header() -> pa.Table:
@@ -72,30 +72,42 @@ def controle_lines(
     broken: REASONS of lines that could not be read as rows. nacht: when accepted rows are expected to go.
     uitvoerders: name of the receiver per `<gemeentecode>|<sector>`.
     """
-    reasons = pa.concat_tables([judged.redenen, broken]).combine_chunks()
-    row, reason, regelnr, number = _pair(_ints(judged.rows["regelnr"]), _ints(reasons["regelnr"]))
-    known = row >= 0
-    state = np.zeros(len(row), np.int8)
-    state[known] = np.where(judged.repeats.fresh, 2, judged.repeats.dubbel.astype(np.int8))[row[known]]
-    rows = pa.array(row, mask=~known)
-    goes = pa.array(row, mask=state != 2)
-    codes = _take(judged.rows["gemeentecode"], goes)
-    places = pc.binary_join_element_wise(codes, _take(judged.rows["sector"], goes).fill_null(""), "|")
-    return _lines(
+    redenen = pa.concat_tables([judged.redenen, broken])
+    fresh = pa.array(judged.repeats.fresh)
+    codes = pc.if_else(fresh, _text(judged.rows["gemeentecode"]), None)
+    places = pc.binary_join_element_wise(codes, _text(judged.rows["sector"]).fill_null(""), "|")
+    columns = {
+        "signaal_id": _shown_ids(judged, redenen),
+        "staat": _STATEN.take(pa.array(np.where(judged.repeats.fresh, 2, judged.repeats.dubbel.astype(np.int8)))),
+        "gemeentecode": codes,
+        "gemeente": gemeenten.names(codes),
+        "uitvoerder": _looked_up(places, uitvoerders),
+        "nacht": pc.if_else(fresh, str(nacht), ""),
+    }
+    return by_line(to, judged.rows["regelnr"], redenen, columns)
+
+
+def by_line(to: Answered, regelnr: pa.ChunkedArray, redenen: pa.Table, columns: Mapping[str, pa.Array]) -> pa.Table:
+    """REGEL lines of a CONTROLE in the order of the file: one per reason, and one for a row without any.
+
+    regelnr and columns: one value per row that could be read, `staat` among them; other lines of `redenen` (REASONS)
+    are AFGEKEURD.
+    """
+    reasons = redenen.combine_chunks()
+    row, reason, lines, number = _pair(_ints(regelnr), _ints(reasons["regelnr"]))
+    rows = pa.array(row, mask=row < 0)
+    values = {name: _chunk(column).take(rows) for name, column in columns.items()}
+    return tm1(
         to,
         "CONTROLE",
         "REGEL",
         len(row),
         {
-            "regelnr": pa.array(regelnr).cast(pa.string()),
-            "signaal_id": _shown_ids(judged, reasons).take(rows),
-            "staat": _STATEN.take(pa.array(state)),
+            "regelnr": pa.array(lines).cast(pa.string()),
             "reden_nr": pa.array(number).cast(pa.string()),
             **_worded(reasons.take(pa.array(reason, mask=reason < 0))),
-            "gemeentecode": codes,
-            "gemeente": gemeenten.names(codes),
-            "uitvoerder": _looked_up(places, uitvoerders),
-            "nacht": pc.if_else(goes.is_valid(), str(nacht), ""),
+            **values,
+            "staat": values["staat"].fill_null("AFGEKEURD"),
         },
     )
 
@@ -117,7 +129,7 @@ def controle_bestand(to: Answered, counts: Mapping[str, int], *, nacht: date, sl
         values["tekst"] = SLOTZIN.format(
             sluitingstijd=f"{sluitingstijd:%H:%M}", datum=local.date() + timedelta(days=1 if late else 0)
         )
-    return _lines(to, "CONTROLE", "BESTAND", 1, values)
+    return tm1(to, "CONTROLE", "BESTAND", 1, values)
 
 
 def doorgezet_lines(to: Answered, rows: pa.Table) -> pa.Table:
@@ -127,7 +139,7 @@ def doorgezet_lines(to: Answered, rows: pa.Table) -> pa.Table:
     and doorgezet_op (timestamp UTC).
     """
     codes = _text(rows["bestemming"])
-    return _lines(
+    return tm1(
         to,
         "DOORGEZET",
         "REGEL",
@@ -150,7 +162,7 @@ def doorgezet_lines(to: Answered, rows: pa.Table) -> pa.Table:
 def doorgezet_bestand(to: Answered, doorgezet: int) -> pa.Table:
     """The BESTAND line that closes a DOORGEZET: how many rows stand in it."""
     values = {"staat": "DOORGEZET", "reden_nr": "0", "doorgezet": str(doorgezet)}
-    return _lines(to, "DOORGEZET", "BESTAND", 1, values)
+    return tm1(to, "DOORGEZET", "BESTAND", 1, values)
 
 
 def correction_rows(text: pa.Table, redenen: pa.Table) -> pa.Table:
@@ -174,7 +186,7 @@ def correction_rows(text: pa.Table, redenen: pa.Table) -> pa.Table:
     return pa.table([*(rows[name] for name in own), *answers], names=[*own, *RETOURKOLOMMEN])
 
 
-def _lines(to: Answered, soort: str, niveau: str, rows: int, values: Mapping[str, str | pa.Array]) -> pa.Table:
+def tm1(to: Answered, soort: str, niveau: str, rows: int, values: Mapping[str, str | pa.Array]) -> pa.Table:
     """TM1 with `values`; what is not given is the same for all rows, or empty."""
     whole: dict[str, str | pa.Array] = {
         "layout": LAYOUT,
@@ -258,10 +270,6 @@ def _looked_up(keys: pa.StringArray, names: Mapping[str, str]) -> pa.StringArray
     """The name of each key, null where there is none."""
     values = pa.array(list(names.values()), pa.string())
     return values.take(pc.index_in(keys, value_set=pa.array(list(names), pa.string())))
-
-
-def _take(column: pa.ChunkedArray, places: pa.Array) -> pa.Array:
-    return _text(column).take(places)
 
 
 def _ints(column: pa.ChunkedArray) -> Numbers:

@@ -50,9 +50,8 @@ def check_header(
     """
     given = Counter(columns)
     known = given.keys() & KOLOMMEN.keys()
-    if bsn := [name for name in given if name not in KOLOMMEN and _BSN_NAME.search(name)]:
-        names = ", ".join(name for name in bsn if _COLUMN_NAME.fullmatch(name)) or "BSN"
-        return [BestandsReden("E-PRV-02", {"kolommen": names})]
+    if bsn := _named_after_bsn(given, KOLOMMEN):
+        return [bsn]
     if len(known) < len(KOPPEN_VERPLICHT) / 2:
         return [BestandsReden("E-BST-09", {"scheidingsteken": named(separator)})]
     refusals = []
@@ -67,6 +66,31 @@ def check_header(
     if twice := [name for name, times in given.items() if times > 1 and name in KOLOMMEN]:
         refusals.append(BestandsReden("E-BST-07", {"kolommen": ", ".join(twice)}))
     return refusals
+
+
+def check_columns(
+    columns: Sequence[str], *, known: Collection[str], required: Sequence[str], separator: str
+) -> list[BestandsReden]:
+    """As `check_header`, for a layout whose required columns are simply listed. The same codes but E-BST-06."""
+    given = Counter(columns)
+    if bsn := _named_after_bsn(given, known):
+        return [bsn]
+    if not given.keys() & set(required):
+        return [BestandsReden("E-BST-09", {"scheidingsteken": named(separator)})]
+    missing = [name for name in required if name not in given]
+    unknown = [name for name in given if name not in known and name not in RETOURKOLOMMEN]
+    if missing or unknown:
+        return [BestandsReden("E-BST-01", {"ontbreekt": ", ".join(missing) or "geen", "onbekend": _shown(unknown)})]
+    twice = [name for name, times in given.items() if times > 1 and name in known]
+    return [BestandsReden("E-BST-07", {"kolommen": ", ".join(twice)})] if twice else []
+
+
+def _named_after_bsn(given: Collection[str], known: Collection[str]) -> BestandsReden | None:
+    """E-PRV-02; what looks like no name of a column is not repeated."""
+    if bsn := [name for name in given if name not in known and _BSN_NAME.search(name)]:
+        names = ", ".join(name for name in bsn if _COLUMN_NAME.fullmatch(name)) or "BSN"
+        return BestandsReden("E-PRV-02", {"kolommen": names})
+    return None
 
 
 def check_encoding(view: memoryview, block: Block, codering: str) -> None:
@@ -86,13 +110,19 @@ def check_encoding(view: memoryview, block: Block, codering: str) -> None:
         raise FileRejected("E-BST-02", {"codering": codering, "regel": str(regel)})
 
 
-def parse(scan: Scan, columns: Sequence[str], separator: str, codering: str = "utf-8") -> pa.Table:
+def parse(
+    scan: Scan,
+    columns: Sequence[str],
+    separator: str,
+    codering: str = "utf-8",
+    known: Collection[str] = KOLOMMEN,
+) -> pa.Table:
     """The good lines of a block as text.
 
-    columns: header as in the file; its SIG1 columns come out, in the order of the file, as string (never null: an
-    empty field is ""), after them `regelnr` int64. One chunk per column. Raises ParserMismatch.
+    columns: header as in the file; its SIG1 columns (or those in `known`) come out, in the order of the file, as string
+    (never null: an empty field is ""), after them `regelnr` int64. One chunk per column. Raises ParserMismatch.
     """
-    wanted = [name for name in columns if name in KOLOMMEN]
+    wanted = [name for name in columns if name in known]
     good = scan.good
     if codering != "utf-8" and good.size:
         good = pa.py_buffer(codecs.decode(memoryview(good), codering).encode())
@@ -101,7 +131,7 @@ def parse(scan: Scan, columns: Sequence[str], separator: str, codering: str = "u
     else:
         table = pcsv.read_csv(
             pa.BufferReader(good),
-            read_options=pcsv.ReadOptions(column_names=_distinct(columns), use_threads=False, block_size=_PIECE),
+            read_options=pcsv.ReadOptions(column_names=_distinct(columns, known), use_threads=False, block_size=_PIECE),
             parse_options=pcsv.ParseOptions(delimiter=separator, newlines_in_values=False),
             convert_options=pcsv.ConvertOptions(
                 column_types=dict.fromkeys(wanted, pa.string()),
@@ -124,9 +154,9 @@ def _undecodable(data: memoryview, codering: str) -> int | None:
     return None
 
 
-def _distinct(columns: Sequence[str]) -> list[str]:
+def _distinct(columns: Sequence[str], known: Collection[str]) -> list[str]:
     """Names for the parser: unknown columns may bear one name twice."""
-    return [name if name in KOLOMMEN else f"\x00{place}" for place, name in enumerate(columns)]
+    return [name if name in known else f"\x00{place}" for place, name in enumerate(columns)]
 
 
 def _shown(unknown: Sequence[str]) -> str:

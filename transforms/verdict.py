@@ -170,9 +170,9 @@ def decide(
     return Judged(rows, found, repeats, geweigerd=~(repeats.fresh | repeats.dubbel))
 
 
-def refused(judged: Judged, broken: pa.Table) -> pa.Table:
+def refused(redenen: pa.Table, broken: pa.Table) -> pa.Table:
     """The refused lines of a block, broken ones included: regelnr (int64) and their E codes in one text."""
-    errors = pa.concat_tables([judged.redenen, broken])
+    errors = pa.concat_tables([redenen, broken])
     errors = errors.filter(pc.starts_with(errors["code"], "E-")).select(["regelnr", "code"])
     return _listed(errors).rename_columns(["regelnr", "codes"])
 

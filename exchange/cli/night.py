@@ -1,30 +1,48 @@
-"""`nachtpost intake` and `nachtpost uitlevering`: the same steps as the DAGs, one after another in this process."""
+"""`nachtpost intake`, `terugkoppeling` and `uitlevering`: the steps of the DAGs, one after another in this process."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from exchange.cli import door
 
+if TYPE_CHECKING:
+    from exchange.register.aanleveringen import Soort
+
 
 def intake(config: door.Config = None, json: door.Json = False) -> None:
     """Haal bestanden op bij alle partners, controleer ze en zet de antwoorden klaar."""
+    from exchange.register.aanleveringen import Soort
+
+    _receive(Soort.SIGNALEN, config, json)
+
+
+def terugkoppeling(config: door.Config = None, json: door.Json = False) -> None:
+    """Haal terugkoppeling op bij alle uitvoerders, controleer haar en zet de antwoorden klaar."""
+    from exchange.register.aanleveringen import Soort
+
+    _receive(Soort.TERUGKOPPELING, config, json)
+
+
+def _receive(soort: Soort, config: Path | None, json: bool) -> None:
     from exchange.context import utc_now
     from exchange.steps import check, pickup, publish
 
     door.want_json(json)
     with door.opened(config) as exchange:
-        fetched = pickup.pickup(exchange, utc_now)
-        checked = [check.check(exchange, group, utc_now) for group in check.groups(exchange, 1)]
+        fetched = pickup.pickup(exchange, utc_now, soort)
+        checked = [check.check(exchange, group, utc_now) for group in check.groups(exchange, 1, soort)]
         published = publish.publish(exchange, utc_now)
     refused = sum(one.afgekeurd for one in checked)
     data = {
         "opgehaald": fetched.opgehaald,
         "onbereikbaar": fetched.onbereikbaar,
         "vertrouwd_niet": fetched.vertrouwd_niet,
+        "mislukt": fetched.mislukt,
         "aanleveringen": sum(one.aanleveringen for one in checked),
         "afgekeurd": refused,
         "gepubliceerd": published.gepubliceerd,
@@ -36,9 +54,10 @@ def intake(config: door.Config = None, json: door.Json = False) -> None:
         f"afgekeurd. Antwoorden klaargezet: {data['gepubliceerd']}.",
         *_late("Niet bereikbaar", fetched.onbereikbaar),
         *_late("Hostsleutel klopt niet, niets uitgewisseld", fetched.vertrouwd_niet),
+        *_late("Ophalen lukte door een fout bij ons niet", fetched.mislukt),
         *_late("Antwoorden wachten op een volgende poging", published.uitgesteld),
     )
-    if refused or fetched.onbereikbaar or fetched.vertrouwd_niet or published.uitgesteld:
+    if refused or fetched.onbereikbaar or fetched.vertrouwd_niet or fetched.mislukt or published.uitgesteld:
         raise typer.Exit(door.Exit.REFUSED)
 
 

@@ -1,11 +1,22 @@
 """The configuration folder: nachtpost.toml, partners/*.toml, uitvoerders/*.toml, overeenkomsten.csv and keys/."""
 
 from exchange.configuration.load import Configuration, load
-from exchange.configuration.models import Bediening, Partner, Pgp, Profiel, Sftp, Uitvoerder, Verbinding, Verklaring
+from exchange.configuration.models import (
+    Bediening,
+    Partij,
+    Partner,
+    Pgp,
+    Profiel,
+    Sftp,
+    Uitvoerder,
+    Verbinding,
+    Verklaring,
+)
 
 __all__ = [
     "Bediening",
     "Configuration",
+    "Partij",
     "Partner",
     "Pgp",
     "Profiel",

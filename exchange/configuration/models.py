@@ -12,7 +12,7 @@ from base64 import b64decode
 from datetime import date, time
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -272,12 +272,20 @@ class Bediening(_Period):
 class Uitvoerder(_Model):
     """Who approaches the inwoners of its gemeenten."""
 
+    #: Terugkoppeling has one form (TK1), where a partner's files have a profile.
+    scheidingsteken: ClassVar[str] = ";"
+    codering: ClassVar[str] = "utf-8"
+
     id: PartyId
     naam: Text
     sftp: Endpoint
     pgp: Pgp
     urgent_soorten: tuple[Soort, ...] = ()
     gemeenten: Annotated[tuple[Bediening, ...], Field(min_length=1)]
+
+
+#: Whoever has an account and keys.
+Partij = Partner | Uitvoerder
 
 
 class ExchangeSettings(_Model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 import pyarrow as pa
@@ -12,12 +13,22 @@ import sqlalchemy as sa
 
 from exchange.faults import StateConflict
 from exchange.register import ledger, outbox, signalen, states
-from exchange.register.tables import aanlevering, partij, signaal, uitzondering
+from exchange.register.tables import aanlevering, partij, signaal, te_melden, terugkoppeling, uitzondering
+
+
+class Soort(StrEnum):
+    """What a received file holds, and with that who sends it."""
+
+    SIGNALEN = "SIGNALEN"  # from a partner
+    TERUGKOPPELING = "TERUGKOPPELING"  # from an uitvoerder
 
 
 @dataclass(frozen=True)
 class Received:
-    """One received file, as pickup registered it. `eerder_op` is set when the same bytes were read before."""
+    """One received file, as pickup registered it. `eerder_op` is set when the same bytes were read before.
+
+    `partner` is the party that sent it: the id of an uitvoerder where the file holds terugkoppeling.
+    """
 
     nr: int
     partner: str
@@ -67,14 +78,16 @@ def close(
     accepted: Iterable[pa.Table] = (),
     refused: Iterable[pa.Table] = (),
     withdrawals: Iterable[tuple[int, int]] = (),
+    told: Sequence[pa.Table] = (),
     answers: Sequence[outbox.Built] = (),
     first_number: int = 0,
     numbers: int = 0,
 ) -> None:
     """Record a checked file in the caller's transaction: rows, partijen, withdrawals, answers and the ledger.
 
-    `accepted` are blocks with the columns of `signaal`, `refused` of `afgekeurde_regel`; `withdrawals` are pairs
-    (nr of the INTREKKING, nr that it withdraws). Raises StateConflict when the file was closed by another.
+    `accepted` are blocks with the columns of `signaal`, `refused` of `afgekeurde_regel`, `told` of `terugkoppeling`;
+    `withdrawals` are pairs (nr of the INTREKKING, nr that it withdraws). Raises StateConflict when the file was closed
+    by another.
     """
     done = db.execute(
         aanlevering.update()
@@ -99,10 +112,26 @@ def close(
     signalen.insert(db, partij, _partijen(file.nr, verdict.partijen or {}))
     for withdrawing, withdrawn in withdrawals:
         _withdraw(db, withdrawing, withdrawn)
+    for block in told:
+        signalen.insert(db, terugkoppeling, block)
+    if told:
+        db.execute(te_melden.insert().from_select(["aanlevering_nr", "partner"], _concerned(file.nr)))
     outbox.take_numbers(db, file.partner, "terugmelding", first_number, numbers)
     outbox.add(db, nu, answers)
     counts = {"regels": verdict.regels, "aanvaard": verdict.aanvaard, "afgekeurd": verdict.afgekeurd}
     ledger.append(db, nu, str(verdict.staat), {"aanlevering": file.nr, "code": verdict.code, **counts})
+
+
+def _concerned(nr: int) -> sa.Select[Any]:
+    """The partners about whose signals the terugkoppeling `nr` is."""
+    own = aanlevering.alias("own")
+    return (
+        sa.select(sa.literal(nr, sa.BigInteger), own.c.partner)
+        .select_from(terugkoppeling)
+        .join(own, own.c.nr == terugkoppeling.c.signaal_nr.op(">>")(sa.literal_column("24")))
+        .where(terugkoppeling.c.aanlevering_nr == nr)
+        .distinct()
+    )
 
 
 def _partijen(nr: int, counts: Mapping[tuple[str, str], int]) -> pa.Table:

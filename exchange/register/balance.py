@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from exchange.register import states
+from exchange.register.aanleveringen import Soort
 from exchange.register.tables import aanlevering, batch, partij, uitzondering, zending
 
 #: The columns of the balance, in the order of its equation.
@@ -34,9 +35,12 @@ class Balance:
 
 
 def per_aanlevering(db: sa.Connection) -> dict[int, Counter[str]]:
-    """Per aanlevering nr how many rows stand in each place of the balance, with `regels` and `aanvaard`."""
+    """Per aanlevering nr how many rows stand in each place of the balance, with `regels` and `aanvaard`.
+
+    Signals only: rows of terugkoppeling are about signals, and are counted in their own CONTROLE.
+    """
     counts: dict[int, Counter[str]] = {}
-    for row in db.execute(sa.select(aanlevering)):
+    for row in db.execute(sa.select(aanlevering).where(aanlevering.c.soort == Soort.SIGNALEN)):
         counts[row.nr] = Counter(regels=row.regels, aanvaard=row.aanvaard, afgekeurd=row.afgekeurd, dubbel=row.dubbel)
     for nr, place, rows in db.execute(_placed_query()).all():
         counts[nr][place] += int(rows)  # PostgreSQL sums to a Decimal

@@ -13,8 +13,8 @@ from exchange.faults import StateConflict
 from exchange.register import ledger, states
 from exchange.register.tables import volgnummer, zending
 
-#: Order of publication to one party: batches before the manifest that counts them.
-ORDER = ("ONTVANGST", "CONTROLE", "CORRECTIE", "BATCH", "MANIFEST", "DOORGEZET")
+#: Order of publication to one party: batches, and the template that goes with them, before the manifest.
+ORDER = ("ONTVANGST", "CONTROLE", "CORRECTIE", "BATCH", "SJABLOON", "MANIFEST", "DOORGEZET", "UITKOMST")
 
 
 @dataclass(frozen=True)

@@ -252,8 +252,11 @@ terugmelding/  Hier leest u wat wij ontvingen, wat is afgekeurd en waarom, en wa
 _LEESMIJ_UITVOERDER = """Welkom bij Nachtpost (zandbak).
 
 uit/<gemeentecode>/  Hier staat elke ochtend het bestand met signalen van die gemeente.
-uit/                 Hier staat het manifest. Het komt als laatste: zonder manifest is de nacht niet volledig.
-in/                  Voor uw terugkoppeling aan ons.
+uit/                 Hier staan een sjabloon voor uw terugkoppeling en het manifest. Het manifest komt als laatste:
+                     zonder manifest is de nacht niet volledig.
+in/                  Zet hier uw terugkoppeling neer, met PGP versleuteld en ondertekend:
+                     VS_TK_<uw naam>_<jjjjmmdd>_<nnn>.csv.pgp
+in/opgehaald/        Hierheen verplaatsen wij wat wij hebben opgehaald.
 terugmelding/        Hier leest u wat er met uw terugkoppeling is gebeurd.
 
 "in" en "uit" zijn vanuit Nachtpost gezien.

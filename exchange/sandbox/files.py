@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -99,7 +100,7 @@ def drop_file(
     stranger: bool = False,
     cut: bool = False,
 ) -> Path:
-    """Put a file in the partner's `in/`, as its own gpg would make it."""
+    """Put a file in the `in/` of a party (also an uitvoerder), as its own gpg would make it."""
     target = folder / "sftp" / partner / "in" / name
     if encrypt:
         content = _message(folder / "parties" / partner, content, sign=sign, stranger=stranger)
@@ -111,17 +112,30 @@ def drop_file(
     return target
 
 
+def open_file(folder: Path, party: str, path: Path) -> bytes:
+    """A file of ours as the party reads it, with its own gpg."""
+    own = folder / "parties" / party
+    with _gpg((own / "secret.asc").read_bytes(), own) as gpg:
+        return _run([*gpg, "--decrypt", str(path)], b"")
+
+
 def _message(own: Path, content: bytes, *, sign: bool, stranger: bool) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="np") as home:
-        gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--trust-model", "always"]
-        secret = pgp.generate("Onbekend <onbekend@example.nl>")[0] if stranger else (own / "secret.asc").read_bytes()
-        _run([*gpg, "--import"], secret)
-        _run([*gpg, "--import"], (own / "exchange.asc").read_bytes())
+    secret = pgp.generate("Onbekend <onbekend@example.nl>")[0] if stranger else (own / "secret.asc").read_bytes()
+    with _gpg(secret, own) as gpg:
         ours = _run([*gpg, "--with-colons", "--show-keys", str(own / "exchange.asc")], b"").decode()
         fingerprint = next(line.split(":")[9] for line in ours.splitlines() if line.startswith("fpr:"))
-        made = _run([*gpg, *(["--sign"] if sign else []), "--encrypt", "--recipient", fingerprint], content)
+        return _run([*gpg, *(["--sign"] if sign else []), "--encrypt", "--recipient", fingerprint], content)
+
+
+@contextmanager
+def _gpg(secret: bytes, own: Path) -> Iterator[list[str]]:
+    """A party's gpg, with its secret key and ours to encrypt to."""
+    with tempfile.TemporaryDirectory(prefix="np") as home:
+        gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--trust-model", "always"]
+        _run([*gpg, "--import"], secret)
+        _run([*gpg, "--import"], (own / "exchange.asc").read_bytes())
+        yield gpg
         subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False, capture_output=True)
-    return made
 
 
 def _run(command: list[str], content: bytes) -> bytes:

@@ -1,7 +1,7 @@
-"""The answers to a partner: built and encrypted before the step that caused them is recorded, so none can be lost.
+"""The answers to a party: built and encrypted before the step that caused them is recorded, so none can be lost.
 
-ONTVANGST and CONTROLE are named after the file that they answer, DOORGEZET after the day; each carries a
-`terugmelding_nr` that rises per partner. The CONTROLE streams into gpg block by block while the file is read.
+ONTVANGST and CONTROLE are named after the file that they answer, DOORGEZET and UITKOMST after the day; each carries a
+`terugmelding_nr` that rises per party. The CONTROLE streams into gpg block by block while the file is read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from exchange.configuration import Partner
+from exchange.configuration import Partij
 from exchange.context import AMSTERDAM, Exchange
 from exchange.register import ledger, outbox
 from exchange.register.aanleveringen import Received
@@ -43,7 +43,7 @@ def next_number(exchange: Exchange, partner: str) -> int:
 
 
 def ontvangst(
-    exchange: Exchange, partner: Partner, file: Received, number: int, moment: datetime, *reden: Any
+    exchange: Exchange, partner: Partij, file: Received, number: int, moment: datetime, *reden: Any
 ) -> outbox.Built:
     """ONTVANGST of one file, with the code and slots that refuse it as a whole, if any.
 
@@ -77,10 +77,10 @@ class Controle:
     Use as a context manager around the reading; `built` is there when the body ended well.
     """
 
-    def __init__(self, exchange: Exchange, partner: Partner, file: Received, number: int, moment: datetime) -> None:
+    def __init__(self, exchange: Exchange, partner: Partij, file: Received, number: int, moment: datetime) -> None:
         self._exchange, self._partner, self._file, self._number = exchange, partner, file, number
-        self._to = to_file(exchange, file, number, moment)
-        self._night = expected_night(exchange, moment)
+        self.to = to_file(exchange, file, number, moment)
+        self.night = expected_night(exchange, moment)
         self._open = ExitStack()
         self._streams: dict[str, Any] = {}
         self._paths: dict[str, str] = {}
@@ -93,16 +93,20 @@ class Controle:
     def block(self, text: pa.Table, judged: Judged, broken: pa.Table, codering: str) -> None:
         """Answer every row of one block; `broken` are the REASONS of lines that are no rows, `codering` the file's."""
         receivers = self._receivers(judged)
-        lines = answer.controle_lines(self._to, judged, broken, nacht=self._night, uitvoerders=receivers)
+        lines = answer.controle_lines(self.to, judged, broken, nacht=self.night, uitvoerders=receivers)
+        self.add(lines, text.filter(pa.array(judged.geweigerd)), judged.redenen, codering)
+
+    def add(self, lines: pa.Table, refused: pa.Table, redenen: pa.Table, codering: str) -> None:
+        """Add the TM1 lines of a block; of its `refused` rows (as they came in) those that may, travel back."""
         self._write("CONTROLE", csvbytes.to_csv(lines, header=False))
-        rows = answer.correction_rows(text.filter(pa.array(judged.geweigerd)), judged.redenen)
+        rows = answer.correction_rows(refused, redenen)
         if rows.num_rows:
             self._write("CORRECTIE", self._correction(rows, codering, first="CORRECTIE" not in self._streams))
 
     def close(self, counts: Mapping[str, int]) -> None:
         """Add the BESTAND line and finish the files."""
         closing = self._exchange.config.uitlevering.sluitingstijd
-        lines = answer.controle_bestand(self._to, counts, nacht=self._night, sluitingstijd=closing)
+        lines = answer.controle_bestand(self.to, counts, nacht=self.night, sluitingstijd=closing)
         self._write("CONTROLE", csvbytes.to_csv(lines, header=False))
         self._open.close()
         for soort, stream in self._streams.items():
@@ -134,7 +138,7 @@ class Controle:
 
     def _receivers(self, judged: Judged) -> dict[str, str]:
         """The uitvoerder (its name) per gemeente and sector of a block, tonight; of its successor if it has ended."""
-        config, night = self._exchange.config, self._night
+        config, night = self._exchange.config, self.night
         pairs = judged.rows.group_by(["gemeentecode", "sector"]).aggregate([]).to_pylist()
         places = [(one["gemeentecode"], one["sector"]) for one in pairs if one["gemeentecode"]]
         found = {
@@ -163,7 +167,7 @@ def archive_name(party: str) -> str:
 
 def encrypted(
     exchange: Exchange,
-    partner: Partner,
+    partner: Partij,
     content: bytes,
     soort: str,
     given: str,
@@ -177,7 +181,7 @@ def encrypted(
     return outbox.Built(partner.id, soort, FOLDER, given, archief, done.sha256, done.size, nr, night)
 
 
-def plain(exchange: Exchange, partner: Partner, content: bytes, soort: str, given: str, nr: int | None) -> outbox.Built:
+def plain(exchange: Exchange, partner: Partij, content: bytes, soort: str, given: str, nr: int | None) -> outbox.Built:
     """An answer as it is, for a partner whose key cannot encrypt: only ever an ONTVANGST."""
     archief = archive_name(partner.id)
     with exchange.archive.put_atomic(archief) as sink:

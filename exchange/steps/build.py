@@ -1,4 +1,9 @@
-"""build: make each frozen batch, encrypt it once and put it in the outbox; the manifest follows the last of them."""
+"""build: make each frozen batch, encrypt it once and put it in the outbox; the manifest follows the last of them.
+
+With the manifest comes the template for terugkoppeling: one per uitvoerder and night, not one beside each batch. It is
+what an uitvoerder sends back, one file for all its gemeenten; and hundreds of times one more gpg, upload and rename
+would cost a night more than it gives.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +21,11 @@ from exchange.configuration import Uitvoerder
 from exchange.context import Exchange
 from exchange.faults import StateConflict
 from exchange.register import outbox, states
-from exchange.register.tables import batch, zending
+from exchange.register.tables import batch, sjabloon, zending
 from exchange.steps import answers, frozen
 from transforms import batch as batches
 from transforms import csvbytes
+from transforms import terugkoppeling as feedback
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,7 @@ def _record(
                 )
                 if done.rowcount != 1:
                     raise StateConflict("batch", row.id, str(states.Batch.GEBOUWD))
+                db.execute(sjabloon.insert().values(batch_id=row.id, signaal_nrs=feedback.to_answer(table)))
 
         outbox.add(db, moment, built, built_as)
 
@@ -147,9 +154,20 @@ def _manifest(exchange: Exchange, receiver: Uitvoerder, night: date, nu: Callabl
         return
     served = sorted({one.code for one in receiver.gemeenten if one.holds(night)})
     table = batches.manifest(receiver.id, night, served, [row._asdict() for row in rows])
-    built = encrypted(exchange, receiver, csvbytes.to_csv(table), "MANIFEST", "uit", name, night)
+    built = [encrypted(exchange, receiver, csvbytes.to_csv(table), "MANIFEST", "uit", name, night)]
+    ids = [row.id for row in sorted(rows, key=lambda row: row.gemeentecode)]
+    with exchange.register.connect() as db:
+        kept = {
+            row.batch_id: row.signaal_nrs for row in db.execute(sa.select(sjabloon).where(sjabloon.c.batch_id.in_(ids)))
+        }
+    form = feedback.template([kept[id] for id in ids if id in kept])
+    if form.num_rows:
+        name = f"VS_TK_SJABLOON_{receiver.id}_{night:%Y%m%d}_001.csv.pgp"
+        built.insert(0, encrypted(exchange, receiver, csvbytes.to_csv(form), "SJABLOON", "uit", name, night))
     try:
         with exchange.register.begin() as db:
-            outbox.add(db, nu(), [built])
+            db.execute(sjabloon.delete().where(sjabloon.c.batch_id.in_(ids)))
+            outbox.add(db, nu(), built)
     except StateConflict:  # another shard was first
-        exchange.archive.remove(built.archief)
+        for one in built:
+            exchange.archive.remove(one.archief)

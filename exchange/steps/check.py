@@ -1,6 +1,6 @@
 """check: from ciphertext to accepted rows, refused rows and the answers to both.
 
-Per partner under a lease, one file after another. A file is decrypted into private memory, read in blocks of lines so
+Per party under a lease, one file after another. A file is decrypted into private memory, read in blocks of lines so
 that memory stays flat, and recorded in one transaction when all of it, the answers included, is in the store. Until
 that transaction nothing has happened: run again after a crash, the same file gives the same rows and numbers.
 """
@@ -15,13 +15,14 @@ from datetime import datetime
 import pyarrow as pa
 import sqlalchemy as sa
 
-from exchange.configuration import Partner
+from exchange.configuration import Partij, Partner
 from exchange.context import Exchange, local_date
+from exchange.faults import place
 from exchange.pgp import PgpRefusal, Plaintext
 from exchange.register import aanleveringen, leases, states
-from exchange.register.aanleveringen import Received, Verdict
+from exchange.register.aanleveringen import Received, Soort, Verdict
 from exchange.register.tables import aanlevering, signaal
-from exchange.steps import answers, basis
+from exchange.steps import answers, basis, feedback
 from exchange.steps.reading import Reader
 from transforms.dates import instant_text
 from transforms.lines import FileRejected
@@ -39,51 +40,49 @@ class CheckResult:
     afgekeurd: int
 
 
-def groups(exchange: Exchange, maximum: int) -> list[list[str]]:
-    """The partners (ids) with files to check, spread by size over at most `maximum` groups."""
+def groups(exchange: Exchange, maximum: int, soort: Soort = Soort.SIGNALEN) -> list[list[str]]:
+    """The parties (ids) with files of `soort` to check, spread by size over at most `maximum` groups."""
     size = sa.func.sum(aanlevering.c.grootte)
     query = (
         sa.select(aanlevering.c.partner)
-        .where(aanlevering.c.staat == states.Aanlevering.OPGEHAALD)
+        .where(aanlevering.c.soort == soort, aanlevering.c.staat == states.Aanlevering.OPGEHAALD)
         .group_by(aanlevering.c.partner)
         .order_by(size.desc(), aanlevering.c.partner)
     )
     with exchange.register.connect() as db:
-        partners = list(db.scalars(query))
-    return [group for at in range(maximum) if (group := partners[at::maximum])]
+        parties = list(db.scalars(query))
+    return [group for at in range(maximum) if (group := parties[at::maximum])]
 
 
-def check(exchange: Exchange, partners: Sequence[str], nu: Callable[[], datetime]) -> CheckResult:
-    """Check every waiting file of `partners`; what another worker holds is left to it.
+def check(exchange: Exchange, parties: Sequence[str], nu: Callable[[], datetime]) -> CheckResult:
+    """Check every waiting file of `parties`; what another worker holds is left to it.
 
-    What goes wrong on our side with one partner is raised when the others have been served.
+    What goes wrong on our side with one party is raised when the others have been served.
     """
     answered: list[states.Aanlevering] = []
     faults: list[Exception] = []
-    for partner in partners:
+    for party in parties:
         try:
-            answered += _check_all(exchange, partner, nu)
+            answered += _check_all(exchange, party, nu)
         except Exception as fault:  # noqa: BLE001  raised below
-            log.warning("%s: %s", partner, type(fault).__name__)
+            log.error("%s: %s at %s", party, type(fault).__name__, place(fault))
             faults.append(fault)
     if faults:
         raise faults[0]
     return CheckResult(len(answered), answered.count(states.Aanlevering.AFGEKEURD))
 
 
-def _check_all(exchange: Exchange, partner: str, nu: Callable[[], datetime]) -> Iterator[states.Aanlevering]:
-    with leases.held(exchange.register, f"check:{partner}", nu) as lease:
+def _check_all(exchange: Exchange, party: str, nu: Callable[[], datetime]) -> Iterator[states.Aanlevering]:
+    with leases.held(exchange.register, f"check:{party}", nu) as lease:
         if lease is not None:
-            for nr in _waiting(exchange, partner):
-                party = exchange.config.partij(partner)
-                assert isinstance(party, Partner)  # only partners have files that wait to be checked
-                yield _check_one(exchange, party, nr, lease, nu)
+            for nr in _waiting(exchange, party):
+                yield _check_one(exchange, exchange.config.partij(party), nr, lease, nu)
 
 
-def _waiting(exchange: Exchange, partner: str) -> list[int]:
+def _waiting(exchange: Exchange, party: str) -> list[int]:
     query = (
         sa.select(aanlevering.c.nr)
-        .where(aanlevering.c.partner == partner, aanlevering.c.staat == states.Aanlevering.OPGEHAALD)
+        .where(aanlevering.c.partner == party, aanlevering.c.staat == states.Aanlevering.OPGEHAALD)
         .order_by(aanlevering.c.nr)
     )
     with exchange.register.connect() as db:
@@ -91,37 +90,42 @@ def _waiting(exchange: Exchange, partner: str) -> list[int]:
 
 
 def _check_one(
-    exchange: Exchange, partner: Partner, nr: int, lease: leases.Lease, nu: Callable[[], datetime]
+    exchange: Exchange, party: Partij, nr: int, lease: leases.Lease, nu: Callable[[], datetime]
 ) -> states.Aanlevering:
     """Answer one file: as a repeat, as refused, or row by row."""
     with exchange.register.connect() as db:
         file = aanleveringen.received(db, nr)
     if file.eerder_op is not None:
         earlier = {"tijdstip": instant_text(file.eerder_op)}
-        return _as_a_whole(exchange, partner, file, states.Aanlevering.HERHAALD, "W-BST-03", earlier, lease, nu)
+        return _as_a_whole(exchange, party, file, states.Aanlevering.HERHAALD, "W-BST-03", earlier, lease, nu)
     try:
-        check_name(file.bestand, partner.id, partner.naampatroon, partner.naamvoorbeeld)
+        if isinstance(party, Partner):
+            check_name(file.bestand, party.id, party.naampatroon, party.naamvoorbeeld)
+        else:
+            check_name(file.bestand, party.id, soort="TK")
         with (
             exchange.archive.local(file.archief) as path,
             exchange.keyring.decrypt(
                 path,
-                signers=partner.pgp.vingerafdrukken,
+                signers=party.pgp.vingerafdrukken,
                 at=file.opgehaald_op,
                 max_bytes=exchange.config.intake.max_bytes,
             ) as plaintext,
         ):
-            if not exchange.keyring.can_encrypt(partner.pgp.vingerafdrukken[0], nu()):
+            if not exchange.keyring.can_encrypt(party.pgp.vingerafdrukken[0], nu()):
                 raise PgpRefusal("E-PGP-09")  # the answers could not be made
-            return _row_by_row(exchange, partner, file, plaintext, lease, nu)
+            if isinstance(party, Partner):
+                return _row_by_row(exchange, party, file, plaintext, lease, nu)
+            return feedback.row_by_row(exchange, party, file, plaintext, lease, nu)
     except (PgpRefusal, FileRejected) as refusal:
         facts = refusal.facts if isinstance(refusal, PgpRefusal) else refusal.slots
         state = states.Aanlevering.AFGEKEURD
-        return _as_a_whole(exchange, partner, file, state, refusal.code, facts, lease, nu)
+        return _as_a_whole(exchange, party, file, state, refusal.code, facts, lease, nu)
 
 
 def _as_a_whole(
     exchange: Exchange,
-    partner: Partner,
+    party: Partij,
     file: Received,
     state: states.Aanlevering,
     code: str,
@@ -130,8 +134,8 @@ def _as_a_whole(
     nu: Callable[[], datetime],
 ) -> states.Aanlevering:
     """Close a file of which no row was processed, with one code."""
-    moment, number = nu(), answers.next_number(exchange, partner.id)
-    built = answers.ontvangst(exchange, partner, file, number, moment, code, facts)
+    moment, number = nu(), answers.next_number(exchange, party.id)
+    built = answers.ontvangst(exchange, party, file, number, moment, code, facts)
     with exchange.register.begin() as db:
         leases.renew(db, lease, moment)
         verdict = Verdict(state, code)

@@ -1,6 +1,6 @@
-"""pickup: fetch what partners dropped, before anything else is done with it.
+"""pickup: fetch what partners (or uitvoerders, their terugkoppeling) dropped, before anything else is done with it.
 
-Bytes first (into the archive, hashed on the way), register second, remote clean-up last. A file is known by partner,
+Bytes first (into the archive, hashed on the way), register second, remote clean-up last. A file is known by party,
 name, size, mtime and content: run again after any crash, one drop is registered once.
 """
 
@@ -10,7 +10,7 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -19,10 +19,11 @@ from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
-from exchange.configuration import Partner
+from exchange.configuration import Partij
 from exchange.context import Exchange
-from exchange.faults import HostKeyMismatch, PartyUnreachable, TargetExists
+from exchange.faults import HostKeyMismatch, PartyUnreachable, TargetExists, place
 from exchange.register import leases, ledger, states
+from exchange.register.aanleveringen import Soort
 from exchange.register.tables import aanlevering
 from exchange.sftp import Connection, RemoteFile
 
@@ -42,6 +43,7 @@ class PickupResult:
     opgehaald: int
     onbereikbaar: list[str]  # tried again at the next intake
     vertrouwd_niet: list[str]  # host key unknown or changed: a beheerder must look
+    mislukt: list[str]  # something is wrong on our side: a beheerder must look
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,10 @@ class _Fetched:
 
 @dataclass
 class _Visit:
-    """One partner in this round: its connection, what stood in `in/` at the first look, what was fetched."""
+    """One party in this round: its connection, what stood in `in/` at the first look, what was fetched."""
 
-    partner: Partner
+    party: Partij
+    soort: Soort
     connection: Connection | None = None
     seen: dict[str, RemoteFile] = field(default_factory=dict)
     fault: Exception | None = None
@@ -65,16 +68,19 @@ class _Visit:
     registered: dict[int, RemoteFile] = field(default_factory=dict)
 
 
-def pickup(exchange: Exchange, nu: Callable[[], datetime]) -> PickupResult:
-    """Fetch every stable file of every partner; a partner that cannot be reached costs only itself.
+def pickup(exchange: Exchange, nu: Callable[[], datetime], soort: Soort = Soort.SIGNALEN) -> PickupResult:
+    """Fetch every stable file of every party that sends `soort`; one that cannot be reached costs only itself.
 
     Where another worker is already picking up, nothing is done.
     """
-    visits = [_Visit(exchange.config.partners[partner]) for partner in sorted(exchange.config.partners)]
+    parties: Mapping[str, Partij] = exchange.config.partners
+    if soort is Soort.TERUGKOPPELING:
+        parties = exchange.config.uitvoerders
+    visits = [_Visit(parties[party], soort) for party in sorted(parties)]
     with ExitStack() as stack:
-        lease = stack.enter_context(leases.held(exchange.register, "pickup", nu))
+        lease = stack.enter_context(leases.held(exchange.register, f"pickup:{soort}", nu))
         if lease is None:
-            return PickupResult(0, [], [])
+            return PickupResult(0, [], [], [])
         pool = stack.enter_context(ThreadPoolExecutor(exchange.config.intake.threads))
 
         def everywhere(work: Callable[[_Visit], None]) -> None:
@@ -84,16 +90,14 @@ def pickup(exchange: Exchange, nu: Callable[[], datetime]) -> PickupResult:
         if any(visit.seen for visit in visits):
             time.sleep(exchange.config.intake.stil_seconden)  # one wait for all parties
         everywhere(lambda visit: _collect(exchange, visit))
-        for visit in visits:  # numbers are given in the order partner, name
+        for visit in visits:  # numbers are given in the order party, name
             _register(exchange, visit, lease, nu)
         everywhere(lambda visit: _clear_all(exchange, visit, nu))
-    for visit in visits:
-        if visit.fault and not isinstance(visit.fault, (PartyUnreachable, HostKeyMismatch)):
-            raise visit.fault  # ours, not the partner's; the others have been served
     return PickupResult(
         opgehaald=sum(len(visit.registered) for visit in visits),
-        onbereikbaar=[v.partner.id for v in visits if isinstance(v.fault, PartyUnreachable)],
-        vertrouwd_niet=[v.partner.id for v in visits if isinstance(v.fault, HostKeyMismatch)],
+        onbereikbaar=[v.party.id for v in visits if isinstance(v.fault, PartyUnreachable)],
+        vertrouwd_niet=[v.party.id for v in visits if isinstance(v.fault, HostKeyMismatch)],
+        mislukt=[v.party.id for v in visits if v.fault and not isinstance(v.fault, PartyUnreachable | HostKeyMismatch)],
     )
 
 
@@ -103,22 +107,22 @@ def _guarded(visit: _Visit, work: Callable[[_Visit], None]) -> None:
     try:
         work(visit)
     except (PartyUnreachable, HostKeyMismatch) as fault:
-        log.warning("%s: %s", visit.partner.id, fault)
+        log.warning("%s: %s", visit.party.id, fault)
         visit.fault = fault
-    except Exception as fault:  # noqa: BLE001  it is raised when every partner has been visited
-        log.warning("%s: %s", visit.partner.id, type(fault).__name__)
+    except Exception as fault:  # noqa: BLE001  ours, not the party's: the others must not wait for it
+        log.error("%s: %s at %s", visit.party.id, type(fault).__name__, place(fault))
         visit.fault = fault
 
 
 def _arrive(exchange: Exchange, visit: _Visit, stack: ExitStack, nu: Callable[[], datetime]) -> None:
     """Log in, finish what an earlier round left half done, and look for the first time."""
-    visit.connection = stack.enter_context(exchange.connect(visit.partner))
-    for row in _uncleared(exchange, visit.partner.id):
+    visit.connection = stack.enter_context(exchange.connect(visit.party))
+    for row in _uncleared(exchange, visit.party.id):
         _clear(exchange, visit, row.nr, RemoteFile(row.bestand, row.grootte, row.mtime, True), nu)
     listed = _listing(visit)
     visit.seen = {name: file for name, file in listed.items() if len(name.encode()) <= LONGEST_NAME}
     if len(visit.seen) < len(listed):
-        log.warning("%s: a name of more than %d bytes is left alone", visit.partner.id, LONGEST_NAME)
+        log.warning("%s: a name of more than %d bytes is left alone", visit.party.id, LONGEST_NAME)
 
 
 def _listing(visit: _Visit) -> dict[str, RemoteFile]:
@@ -142,11 +146,11 @@ def _collect(exchange: Exchange, visit: _Visit) -> None:
 def _fetch(exchange: Exchange, visit: _Visit, file: RemoteFile) -> _Fetched:
     assert visit.connection is not None
     hashing = hashlib.sha256()
-    folder = f"ontvangen/{visit.partner.id}"
+    folder = f"ontvangen/{visit.party.id}"
     incoming = f"{folder}/.{uuid.uuid4().hex}"
     with exchange.archive.put_atomic(incoming) as sink:
         visit.connection.fetch(f"{IN}/{file.name}", _Hashed(sink, hashing))
-    archief = f"{folder}/{hashing.hexdigest()}"  # the same bytes of one partner always lie at the same place
+    archief = f"{folder}/{hashing.hexdigest()}"  # the same bytes of one party always lie at the same place
     exchange.archive.rename(incoming, archief)
     return _Fetched(file, hashing.hexdigest(), archief)
 
@@ -159,7 +163,8 @@ def _register(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callab
             nr = db.execute(
                 aanlevering.insert()
                 .values(
-                    partner=visit.partner.id,
+                    soort=visit.soort,
+                    partner=visit.party.id,
                     bestand=fetched.file.name,
                     sha256=fetched.sha256,
                     grootte=fetched.file.size,
@@ -170,7 +175,7 @@ def _register(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callab
                 )
                 .returning(aanlevering.c.nr)
             ).scalar_one()
-            event = {"aanlevering": nr, "partner": visit.partner.id, "sha256": fetched.sha256}
+            event = {"aanlevering": nr, "partner": visit.party.id, "sha256": fetched.sha256}
             ledger.append(db, moment, "OPGEHAALD", event)
         visit.registered[nr] = fetched.file
 

@@ -172,7 +172,7 @@ class Reader:
 
     def _refuse(self, judged: Judged, broken: pa.Table) -> None:
         """Note which lines were refused, and for which codes."""
-        refused = verdict.refused(judged, broken)
+        refused = verdict.refused(judged.redenen, broken)
         self.tally.afgekeurd += refused.num_rows
         if refused.num_rows:
             self.tally.geweigerd.append(

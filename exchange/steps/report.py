@@ -1,4 +1,4 @@
-"""report: tell every partner which rows were delivered, prove the balance, close the night."""
+"""report: tell partners which rows were delivered and what earlier ones led to, prove the balance, close the night."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from exchange.configuration import Partner
 from exchange.context import Exchange
 from exchange.faults import BalanceFault
 from exchange.register import balance, ledger
 from exchange.register.tables import nacht
-from exchange.steps import build, delivered, publish
+from exchange.steps import build, delivered, outcomes, publish
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ def report(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Repor
     build.manifests(exchange, night, nu)  # where a shard was stopped between its last batch and the manifest
     open_to = [one for one in partners if exchange.keyring.can_encrypt(one.pgp.vingerafdrukken[0], moment)]
     with ThreadPoolExecutor(2) as pool:  # gpg works on one answer while the next is made
-        asked = {one.id: pool.submit(delivered.report, exchange, one, nu) for one in open_to}
-    elsewhere = [partner for partner, told in asked.items() if told.result() is None]
+        asked = {one.id: pool.submit(_tell, exchange, one, night, nu) for one in open_to}
+    elsewhere = [partner for partner, told in asked.items() if not told.result()]
     published = publish.publish(exchange, nu)
     with exchange.register.connect() as db:
         proof = balance.prove(db)
@@ -48,6 +49,12 @@ def report(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Repor
     shut = sorted({one.id for one in partners} - asked.keys())
     late = sorted({*published.uitgesteld, *elsewhere})
     return ReportResult(proof.klopt, dict(proof.totals), late, shut, unbuilt)
+
+
+def _tell(exchange: Exchange, partner: Partner, night: date, nu: Callable[[], datetime]) -> bool:
+    """What was delivered, then what became of it; False when another worker is at one of them."""
+    answers = delivered.report(exchange, partner, nu), outcomes.report(exchange, partner, night, nu)
+    return None not in answers
 
 
 def _close(exchange: Exchange, night: date, totals: Mapping[str, int], nu: Callable[[], datetime]) -> None:

@@ -72,6 +72,14 @@ def test_a_night_is_its_partition_or_the_amsterdam_date_of_the_asking(
     assert step.night_of(partition, asked) == night
 
 
+def test_every_dag_of_the_house_is_found_and_the_two_that_receive_have_the_same_tasks() -> None:
+    bag = DagBag(dag_folder=str(DAGS))
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {"intake", "terugkoppeling", "uitlevering"}
+    tasks = {name: sorted(dag.task_ids) for name, dag in bag.dags.items()}
+    assert tasks["terugkoppeling"] == tasks["intake"] == ["alarm", "check", "pickup", "publish"]
+
+
 def test_the_nightly_run_is_keyed_by_the_local_date_of_its_morning_also_when_the_clock_changes() -> None:
     timetable = coerce_to_core_timetable(DagBag(dag_folder=str(DAGS)).dags["uitlevering"].timetable)
     window = {"earliest": datetime(2026, 3, 28, tzinfo=UTC), "latest": datetime(2026, 3, 29, 12, tzinfo=UTC)}

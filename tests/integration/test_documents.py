@@ -89,3 +89,6 @@ def test_the_uitvoerders_commands_lead_from_the_manifest_to_open_batches(tmp_pat
     assert said.count(": OK") == len(full)
     for row in full:
         assert len(rows(tmp_path / row["bestand"].removesuffix(".pgp"))) == int(row["regels"])
+    *lines, total = rows(tmp_path / "controle.csv")
+    assert [row["staat"] for row in lines] == ["AANVAARD", *["WACHTEND"] * (len(lines) - 1)]
+    assert total["regels"] == str(sum(int(row["regels"]) for row in full))

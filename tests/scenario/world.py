@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from exchange import pgp, reference, register
 from exchange.context import AMSTERDAM, Exchange, open_exchange
+from exchange.register.aanleveringen import Soort
 from exchange.register.tables import signaal
 from exchange.sandbox import files
 from exchange.sandbox.create import create
@@ -101,9 +102,10 @@ class World:
         return str(identity.signaal_ref(np.array([nr]))[0])
 
     def _intake(self) -> None:
-        pickup.pickup(self.exchange, self.nu)
-        for group in check.groups(self.exchange, 1):
-            check.check(self.exchange, group, self.nu)
+        for soort in Soort:
+            pickup.pickup(self.exchange, self.nu, soort)
+            for group in check.groups(self.exchange, 1, soort):
+                check.check(self.exchange, group, self.nu)
         publish.publish(self.exchange, self.nu)
 
     def _uitlevering(self, night: date) -> None:

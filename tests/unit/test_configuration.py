@@ -138,6 +138,7 @@ def test_a_folder_that_holds_is_read_as_frozen_models(folder: Path) -> None:
             "soorten": "",
             "geboortedatum": False,
             "verklaring_van": None,
+            "al_bekend": False,
         }
     ]
     with pytest.raises(ValueError, match="frozen"):
@@ -404,6 +405,16 @@ def test_overeenkomsten_of_one_pair_may_follow_but_not_overlap(folder: Path) -> 
     found = only(folder)
     assert found.place == "regel 2"
     assert "regel 3" in found.problem
+
+
+def test_an_overeenkomst_may_open_that_an_inwoner_was_already_known(folder: Path) -> None:
+    file = folder / "overeenkomsten.csv"
+    lines = ("woonzo;0363;2022-01-01;;;N;;J", "woonzo;0363;2021-01-01;2021-12-31;;N;;")
+    file.write_text("\n".join([f"{HEADER.strip()};al_bekend", *lines]))
+    assert load(folder).overeenkomsten["al_bekend"].to_pylist() == [True, False]
+
+    file.write_text(f"{HEADER.strip()};al_bekend\nwoonzo;0363;2022-01-01;;;N;;ja\n")
+    assert "al_bekend ja klopt niet" in only(folder).problem
 
 
 def test_a_column_too_few_refuses_the_file(folder: Path) -> None:

@@ -1,0 +1,187 @@
+"""Terugkoppeling in the register: which signals a reference is about, what is known of them, and what is still to tell.
+
+A reference counts only for the uitvoerder in whose batch the signaal was published. Everything is asked per block or
+per partner and comes back in columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from exchange.register import signalen
+from exchange.register.balance import PUBLISHED
+from exchange.register.tables import (
+    aanlevering,
+    batch,
+    partij,
+    signaal,
+    te_melden,
+    terugkoppeling,
+    uitkomst,
+    uitzondering,
+    zending,
+)
+from schemas.terugkoppeling import TYPED, VERTELD
+from transforms import identity
+from transforms.uitkomst import HISTORY, UITKOMST
+
+Numbers = npt.NDArray[np.int64]
+
+#: The newest of each signaal: signaal_nr and VERTELD.
+HUIDIG = pa.schema([("signaal_nr", pa.int64()), *((name, TYPED.field(name).type) for name in VERTELD)])
+#: Signals of a melding.
+MELDINGEN = pa.schema([("melding", pa.int64()), ("nr", pa.int64())])
+#: Of a signaal what its partner calls it, and in which batch it is.
+FACTS = pa.schema([("signaal_nr", pa.int64()), ("signaal_id", pa.string()), ("batch_id", pa.int64())])
+
+_KEYED = pa.schema(
+    [("nr", pa.int64()), ("adres_hash", pa.int64()), ("gemeentecode", pa.string()), ("sleutel_id", pa.int64())]
+)
+_ITS_PARTIJ = sa.and_(
+    partij.c.aanlevering_nr == signaal.c.nr.op(">>")(sa.literal_column("24")),
+    partij.c.gemeentecode == signaal.c.gemeentecode,
+    partij.c.sector == signaal.c.sector,
+)
+_STILL_THERE = sa.not_(sa.exists().where(uitzondering.c.signaal_nr == signaal.c.nr))
+_OWN = terugkoppeling.c.signaal_nr.op(">>")(sa.literal_column("24"))
+
+
+def delivered(db: sa.Connection, uitvoerder: str, nrs: Sequence[int]) -> Numbers:
+    """Those of `nrs` that were published in a batch to this uitvoerder."""
+    found = facts(db, nrs)
+    batches = pc.unique(found["batch_id"]).drop_null().to_pylist()
+    theirs = (
+        sa.select(batch.c.id)
+        .join(zending, zending.c.id == batch.c.zending_id)
+        .where(batch.c.id.in_(batches), batch.c.uitvoerder == uitvoerder, zending.c.staat.in_(PUBLISHED))
+    )
+    mine = pc.is_in(found["batch_id"], value_set=pa.array(db.scalars(theirs).all(), pa.int64()))
+    return np.asarray(found["signaal_nr"].filter(mine), np.int64)
+
+
+def of_meldingen(db: sa.Connection, uitvoerder: str, bits: Numbers, keys: Mapping[int, bytes]) -> pa.Table:
+    """The signals of these meldingen (`transforms.identity.melding_bits`) that this uitvoerder has: MELDINGEN.
+
+    A melding_nr cannot be turned back into its address, so the number of every delivered signaal is made again and
+    compared: a look through the register, once per block of a file that quotes meldingen.
+    """
+    found = [MELDINGEN.empty_table()]
+    if not len(bits):
+        return found[0]
+    theirs = (
+        sa.select(partij.c.gemeentecode)
+        .join(batch, batch.c.id == partij.c.batch_id)
+        .where(batch.c.uitvoerder == uitvoerder)
+        .distinct()
+    )
+    query = (
+        sa.select(signaal.c.nr, signaal.c.adres_hash, signaal.c.gemeentecode, signaal.c.sleutel_id)
+        .select_from(signaal)
+        .join(partij, _ITS_PARTIJ)
+        .join(batch, batch.c.id == partij.c.batch_id)
+        .join(zending, zending.c.id == batch.c.zending_id)
+        .where(
+            _STILL_THERE,
+            batch.c.uitvoerder == uitvoerder,
+            zending.c.staat.in_(PUBLISHED),
+            signaal.c.adres_hash.is_not(None),
+            signaal.c.gemeentecode.in_(theirs),
+        )
+    )
+    for block in signalen.stream(db, query, _KEYED):
+        for sleutel in pc.unique(block["sleutel_id"]).to_pylist():
+            rows = block.filter(pc.equal(block["sleutel_id"], sleutel))
+            melding = identity.melding_bits(rows["adres_hash"], rows["gemeentecode"], keys[sleutel])
+            made = pa.Table.from_arrays([melding, rows["nr"]], schema=MELDINGEN)
+            found.append(made.filter(pc.is_in(made["melding"], value_set=pa.array(bits))))
+    return pa.concat_tables(found)
+
+
+def newest(db: sa.Connection, nrs: Sequence[int]) -> pa.Table:
+    """What counts of each of these signals, where anything was told: HUIDIG."""
+    if not nrs:
+        return HUIDIG.empty_table()
+    every = terugkoppeling.c
+    order = (every.status_datum.desc(), every.aanlevering_nr.desc(), every.regelnr.desc())
+    place = sa.func.row_number().over(partition_by=every.signaal_nr, order_by=order).label("place")
+    ranked = sa.select(terugkoppeling, place).where(_among(db, every.signaal_nr, nrs)).subquery()
+    return _table(db, sa.select(*(ranked.c[name] for name in HUIDIG.names)).where(ranked.c.place == 1), HUIDIG)
+
+
+def to_tell(db: sa.Connection, partner: str) -> list[int]:
+    """The files of terugkoppeling (nr) that `partner` heard nothing of yet."""
+    query = sa.select(te_melden.c.aanlevering_nr).where(te_melden.c.partner == partner, te_melden.c.gemeld_op.is_(None))
+    return list(db.scalars(query.order_by(te_melden.c.aanlevering_nr)))
+
+
+def mark_told(db: sa.Connection, partner: str, files: Sequence[int], nu: datetime) -> None:
+    """`partner` has heard of what these files told, or need not."""
+    db.execute(
+        te_melden.update()
+        .where(te_melden.c.partner == partner, te_melden.c.aanlevering_nr.in_(files))
+        .values(gemeld_op=nu)
+    )
+
+
+def concerned(db: sa.Connection, partner: str, files: Sequence[int]) -> list[int]:
+    """The signals (nr) of `partner` that these files are about."""
+    own = aanlevering.alias("own")
+    query = (
+        sa.select(terugkoppeling.c.signaal_nr)
+        .select_from(terugkoppeling)
+        .join(own, own.c.nr == _OWN)
+        .where(terugkoppeling.c.aanlevering_nr.in_(files), own.c.partner == partner)
+        .distinct()
+    )
+    found: list[int] = _table(db, query, pa.schema([("nr", pa.int64())]))["nr"].to_pylist()
+    return found
+
+
+def history(db: sa.Connection, nrs: Sequence[int]) -> pa.Table:
+    """Everything told about these signals: HISTORY, without what comes from its batch."""
+    kept = pa.schema([field for field in HISTORY if field.name in terugkoppeling.c])
+    columns = [terugkoppeling.c[name] for name in kept.names]
+    return _table(db, sa.select(*columns).where(_among(db, terugkoppeling.c.signaal_nr, nrs)), kept)
+
+
+def facts(db: sa.Connection, nrs: Sequence[int]) -> pa.Table:
+    """FACTS of those of these signals that exist and still go with their partij, by nr.
+
+    Which batches count is for the caller to ask: a join with them, and the planner begins at that end.
+    """
+    if not nrs:
+        return FACTS.empty_table()
+    query = (
+        sa.select(signaal.c.nr, signaal.c.signaal_id, partij.c.batch_id)
+        .select_from(signaal)
+        .join(partij, _ITS_PARTIJ)
+        .where(_among(db, signaal.c.nr, nrs), _STILL_THERE)
+    )
+    return _table(db, query.order_by(signaal.c.nr), FACTS)
+
+
+def told(db: sa.Connection, nrs: Sequence[int]) -> pa.Table:
+    """What their partner was last told about these signals: UITKOMST."""
+    place = sa.func.row_number().over(partition_by=uitkomst.c.signaal_nr, order_by=uitkomst.c.zending_id.desc())
+    ranked = sa.select(uitkomst, place.label("place")).where(_among(db, uitkomst.c.signaal_nr, nrs)).subquery()
+    return _table(db, sa.select(*(ranked.c[name] for name in UITKOMST.names)).where(ranked.c.place == 1), UITKOMST)
+
+
+def _among(db: sa.Connection, column: sa.ColumnElement[int], numbers: Sequence[int]) -> sa.ColumnElement[bool]:
+    """Whether a column of the index is one of `numbers`: one value, however many they are."""
+    listed = ",".join(map(str, numbers))
+    if db.dialect.name == "postgresql":
+        return column == sa.any_(sa.cast(sa.literal(f"{{{listed}}}", sa.Text), sa.ARRAY(sa.BigInteger)))
+    return column.in_(sa.select(sa.func.json_each(f"[{listed}]").table_valued("value").c.value))
+
+
+def _table(db: sa.Connection, query: sa.Select[Any], schema: pa.Schema) -> pa.Table:
+    return pa.concat_tables([schema.empty_table(), *signalen.stream(db, query, schema)])
