@@ -16,12 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas import gemeenten, retourcodes, waarden
-from schemas.signaal import KOLOMMEN, RETOURKOLOMMEN
+from schemas.signaal import RETOURKOLOMMEN
 from schemas.terugmelding import COLUMNS, COUNTS, LAYOUT, SLOTZIN
 from transforms import dates
 from transforms.csvbytes import constant
 from transforms.identity import signaal_ref
+from transforms.profile import SIG1, Profile
 from transforms.verdict import Judged
+from transforms.wording import worded
 
 Numbers = npt.NDArray[np.int64]
 
@@ -65,12 +67,18 @@ def header() -> pa.Table:
 
 
 def controle_lines(
-    to: Answered, judged: Judged, broken: pa.Table, *, nacht: date, uitvoerders: Mapping[str, str]
+    to: Answered,
+    judged: Judged,
+    broken: pa.Table,
+    *,
+    nacht: date,
+    uitvoerders: Mapping[str, str],
+    profile: Profile = SIG1,
 ) -> pa.Table:
     """The REGEL lines of one block, in the order of the file: one per reason, and one for a row without any.
 
     broken: REASONS of lines that could not be read as rows. nacht: when accepted rows are expected to go.
-    uitvoerders: name of the receiver per `<gemeentecode>|<sector>`.
+    uitvoerders: name of the receiver per `<gemeentecode>|<sector>`. profile: whose words the sentences are in.
     """
     redenen = pa.concat_tables([judged.redenen, broken])
     fresh = pa.array(judged.repeats.fresh)
@@ -84,14 +92,20 @@ def controle_lines(
         "uitvoerder": _looked_up(places, uitvoerders),
         "nacht": pc.if_else(fresh, str(nacht), ""),
     }
-    return by_line(to, judged.rows["regelnr"], redenen, columns)
+    return by_line(to, judged.rows["regelnr"], redenen, columns, profile)
 
 
-def by_line(to: Answered, regelnr: pa.ChunkedArray, redenen: pa.Table, columns: Mapping[str, pa.Array]) -> pa.Table:
+def by_line(
+    to: Answered,
+    regelnr: pa.ChunkedArray,
+    redenen: pa.Table,
+    columns: Mapping[str, pa.Array],
+    profile: Profile = SIG1,
+) -> pa.Table:
     """REGEL lines of a CONTROLE in the order of the file: one per reason, and one for a row without any.
 
     regelnr and columns: one value per row that could be read, `staat` among them; other lines of `redenen` (REASONS)
-    are AFGEKEURD.
+    are AFGEKEURD. profile: whose words the sentences are in.
     """
     reasons = redenen.combine_chunks()
     row, reason, lines, number = _pair(_ints(regelnr), _ints(reasons["regelnr"]))
@@ -105,7 +119,7 @@ def by_line(to: Answered, regelnr: pa.ChunkedArray, redenen: pa.Table, columns: 
         {
             "regelnr": pa.array(lines).cast(pa.string()),
             "reden_nr": pa.array(number).cast(pa.string()),
-            **_worded(reasons.take(pa.array(reason, mask=reason < 0))),
+            **_worded(reasons.take(pa.array(reason, mask=reason < 0)), profile),
             **values,
             "staat": values["staat"].fill_null("AFGEKEURD"),
         },
@@ -165,7 +179,7 @@ def doorgezet_bestand(to: Answered, doorgezet: int) -> pa.Table:
     return tm1(to, "DOORGEZET", "BESTAND", 1, values)
 
 
-def correction_rows(text: pa.Table, redenen: pa.Table) -> pa.Table:
+def correction_rows(text: pa.Table, redenen: pa.Table, profile: Profile = SIG1) -> pa.Table:
     """Refused rows in the partner's own columns, with retour_regel, retour_codes and retour_tekst; may have no rows.
 
     text: the refused rows as they came in, all strings, with regelnr (int64). redenen: REASONS of their block.
@@ -177,10 +191,10 @@ def correction_rows(text: pa.Table, redenen: pa.Table) -> pa.Table:
     keep = ~np.asarray(pc.is_in(text["regelnr"], value_set=unsafe))
     own = [name for name in text.column_names if name != "regelnr" and name not in RETOURKOLOMMEN]
     for name in own:
-        if name not in KOLOMMEN:
+        if name not in profile.bron:
             keep &= ~waarden.holds_bsn(_text(text[name]))
     rows = text.filter(pa.array(keep))
-    said = _joined(redenen.filter(pc.is_in(redenen["regelnr"], value_set=rows["regelnr"].combine_chunks())))
+    said = _joined(redenen.filter(pc.is_in(redenen["regelnr"], value_set=rows["regelnr"].combine_chunks())), profile)
     at = pc.index_in(rows["regelnr"], value_set=said["regelnr"].combine_chunks())
     answers = (rows["regelnr"].cast(pa.string()), said["codes"].take(at), said["tekst"].take(at))
     return pa.table([*(rows[name] for name in own), *answers], names=[*own, *RETOURKOLOMMEN])
@@ -237,26 +251,25 @@ def _shown_ids(judged: Judged, reasons: pa.Table) -> pa.StringArray:
     return pc.replace_with_mask(ids, refused, pc.if_else(_chunk(shown), ids.filter(refused), ""))
 
 
-def _worded(reasons: pa.Table) -> dict[str, pa.Array]:
+def _worded(reasons: pa.Table, profile: Profile) -> dict[str, pa.Array]:
     """code, ernst, veld and tekst of REASONS, null where there is none."""
     given = _chunk(reasons["code"].is_valid())
-    texts = pa.nulls(reasons.num_rows, pa.string())
+    velden = texts = pa.nulls(reasons.num_rows, pa.string())
     if pc.any(given).as_py():
-        only = reasons.filter(given)
-        worded = retourcodes.sentences(only["code"], only["detail"], only["veld"])
-        texts = pc.replace_with_mask(texts, given, worded)
+        named, said = worded(reasons.filter(given), profile)
+        velden, texts = pc.replace_with_mask(velden, given, named), pc.replace_with_mask(texts, given, said)
     code = _chunk(reasons["code"])
-    return {"code": code, "ernst": pc.utf8_slice_codeunits(code, 0, 1), "veld": _chunk(reasons["veld"]), "tekst": texts}
+    return {"code": code, "ernst": pc.utf8_slice_codeunits(code, 0, 1), "veld": velden, "tekst": texts}
 
 
-def _joined(reasons: pa.Table) -> pa.Table:
+def _joined(reasons: pa.Table, profile: Profile) -> pa.Table:
     """Each refused line once: regelnr, its distinct codes and all its sentences, in one text each."""
-    worded = reasons.append_column(
-        "tekst", retourcodes.sentences(reasons["code"], reasons["detail"], reasons["veld"])
-    ).sort_by([("regelnr", "ascending"), ("code", "ascending")])
-    codes = worded.group_by(["regelnr", "code"], use_threads=False).aggregate([])
+    ordered = reasons.append_column("tekst", worded(reasons, profile)[1]).sort_by(
+        [("regelnr", "ascending"), ("code", "ascending")]
+    )
+    codes = ordered.group_by(["regelnr", "code"], use_threads=False).aggregate([])
     listed = codes.group_by("regelnr", use_threads=False).aggregate([("code", "list")])
-    texts = worded.group_by("regelnr", use_threads=False).aggregate([("tekst", "list")])
+    texts = ordered.group_by("regelnr", use_threads=False).aggregate([("tekst", "list")])
     return pa.table(
         {
             "regelnr": listed["regelnr"],

@@ -17,6 +17,7 @@ import pyarrow.csv as pcsv
 from schemas.retourcodes import BestandsReden
 from schemas.signaal import BEDRAGKOLOMMEN, KOLOMMEN, KOPPEN_VERPLICHT, RETOURKOLOMMEN, VOORWAARDEN
 from transforms.lines import Block, FileRejected, Scan, named
+from transforms.profile import SIG1, Profile
 
 _BSN_NAME = re.compile(r"(?:^|[^a-z])bsn(?:[^a-z]|$)|^bsn|bsn$|burgerservice|sofi", re.IGNORECASE)
 #: Bytes parsed at a time, several times MAX_LINE; larger pieces fall out of the processor's cache.
@@ -38,32 +39,36 @@ def check_header(
     separator: str = ";",
     onbekende_kolommen: str = "weigeren",
     verklaard: Collection[str] = (),
+    profile: Profile = SIG1,
 ) -> list[BestandsReden]:
     """Everything that is wrong with the header; [] if the file can be read.
 
     columns: names from `read_header`. onbekende_kolommen: "weigeren" or "negeren". verklaard: condition columns that
     any verklaring (of the partner or of one of its overeenkomsten) may stand in for, so that they may be absent.
+    profile: which names stand for which columns; the sentences hold the partner's own.
     Codes: E-PRV-02, E-BST-01, E-BST-06, E-BST-07, E-BST-09. The retour columns of a correction file are ignored.
 
     Where line 1 is not a header it is somebody's data: no name from it is repeated unless most of the
     required columns were recognised, and then only what looks like the name of a column.
     """
-    given = Counter(columns)
-    known = given.keys() & KOLOMMEN.keys()
+    given, bron = Counter(columns), profile.bron
+    known = {bron[name] for name in given if name in bron}
     if bsn := _named_after_bsn(given, KOLOMMEN):
         return [bsn]
-    if len(known) < len(KOPPEN_VERPLICHT) / 2:
+    if len(known) < sum(veld not in profile.vast for veld in KOPPEN_VERPLICHT) / 2:
         return [BestandsReden("E-BST-09", {"scheidingsteken": named(separator)})]
     refusals = []
-    missing = [name for name in KOPPEN_VERPLICHT if name not in given]
-    missing += [name for name in VOORWAARDEN if name not in given and name not in verklaard]
-    unknown = [name for name in given if name not in KOLOMMEN and name not in RETOURKOLOMMEN]
+    amounts = [veld for veld in BEDRAGKOLOMMEN if veld in bron.values()]
+    needed = [*KOPPEN_VERPLICHT, *(veld for veld in VOORWAARDEN if veld not in verklaard)]
+    needed += amounts if len(amounts) == 1 else []  # a profile says which of the two it is
+    missing = [profile.kolom(veld) for veld in needed if veld not in known and veld not in profile.vast]
+    unknown = [name for name in given if name not in bron and name not in profile.negeer | set(RETOURKOLOMMEN)]
     if missing or (unknown and onbekende_kolommen == "weigeren"):
         slots = {"ontbreekt": ", ".join(missing) or "geen", "onbekend": _shown(unknown)}
         refusals.append(BestandsReden("E-BST-01", slots))
-    if len(known & set(BEDRAGKOLOMMEN)) != 1:
+    if len(amounts) > 1 and len(known & set(amounts)) != 1:
         refusals.append(BestandsReden("E-BST-06", {}))
-    if twice := [name for name, times in given.items() if times > 1 and name in KOLOMMEN]:
+    if twice := [name for name, times in given.items() if times > 1 and name in bron]:
         refusals.append(BestandsReden("E-BST-07", {"kolommen": ", ".join(twice)}))
     return refusals
 
@@ -87,10 +92,15 @@ def check_columns(
 
 def _named_after_bsn(given: Collection[str], known: Collection[str]) -> BestandsReden | None:
     """E-PRV-02; what looks like no name of a column is not repeated."""
-    if bsn := [name for name in given if name not in known and _BSN_NAME.search(name)]:
+    if bsn := [name for name in given if name not in known and looks_like_bsn(name)]:
         names = ", ".join(name for name in bsn if _COLUMN_NAME.fullmatch(name)) or "BSN"
         return BestandsReden("E-PRV-02", {"kolommen": names})
     return None
+
+
+def looks_like_bsn(column: str) -> bool:
+    """Whether a column's name says that burgerservicenummers stand in it."""
+    return _BSN_NAME.search(column) is not None
 
 
 def check_encoding(view: memoryview, block: Block, codering: str) -> None:
@@ -119,8 +129,9 @@ def parse(
 ) -> pa.Table:
     """The good lines of a block as text.
 
-    columns: header as in the file; its SIG1 columns (or those in `known`) come out, in the order of the file, as string
-    (never null: an empty field is ""), after them `regelnr` int64. One chunk per column. Raises ParserMismatch.
+    columns: header as in the file; its SIG1 columns (or those in `known`, such as a profile's `bron`) come out, in the
+    order of the file, as string (never null: an empty field is ""), after them `regelnr` int64. One chunk per
+    column. Raises ParserMismatch.
     """
     wanted = [name for name in columns if name in known]
     good = scan.good

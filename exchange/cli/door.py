@@ -15,12 +15,12 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from exchange.faults import (
     BalanceFault,
@@ -94,7 +94,7 @@ class Door(TyperGroup):
             sentence = f"Dit lukte niet: {error.strerror}{where}."
             code = Exit.WRONG_USE if isinstance(error, _WRONG_PLACE) else Exit.RETRY
             raise typer.Exit(_say_failure(type(error).__name__, sentence, code)) from error
-        except (typer.Exit, typer.Abort, click.exceptions.ClickException):
+        except (typer.Exit, typer.Abort, TyperException):
             raise
         except Exception as error:  # noqa: BLE001  its text may quote a row, so it is not shown
             name = type(error).__name__

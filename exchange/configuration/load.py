@@ -16,7 +16,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from exchange.configuration import agreements, coverage, keys, problems
+from exchange.configuration import agreements, coverage, keys, problems, vertaling
 from exchange.configuration.models import (
     ExchangeSettings,
     IntakeSettings,
@@ -91,6 +91,7 @@ def load(folder: Path) -> Configuration:
     partners = _parties(folder, "partners", Partner, wrong)
     uitvoerders = _parties(folder, "uitvoerders", Uitvoerder, wrong)
     wrong += _shared_ids(partners, uitvoerders)
+    wrong += [problem for file, partner in _found(partners) for problem in vertaling.check(file, partner)]
     if settings:
         wrong += keys.check_secrets(settings, folder)
     found: list[tuple[str, Partner | Uitvoerder]] = [*_found(partners), *_found(uitvoerders)]

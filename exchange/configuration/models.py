@@ -16,9 +16,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -26,11 +24,13 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from exchange.configuration.base import Model, wrong
+from exchange.configuration.vertaling import Vertaling
 from exchange.faults import ConfigurationFault, Problem
 from schemas.codelijsten import SIGNAALPARTNER, SOORT, Codelijst
+from transforms.profile import SIG1, Profile
 
 #: The conditions for reporting (Besluit gemeentelijke schuldhulpverlening art. 2) that a verklaring may stand for.
 VOORWAARDE = Codelijst(
@@ -45,11 +45,6 @@ VOORWAARDE = Codelijst(
         "betalingsregeling_nagekomen",
     ),
 )
-
-
-def wrong(problem: str, mend: str) -> PydanticCustomError:
-    """The error of our own rules: what is wrong and how to mend it, in Dutch."""
-    return PydanticCustomError("nachtpost", "{problem}", {"problem": problem, "mend": mend})
 
 
 def one_of(codelijst: Codelijst) -> BeforeValidator:
@@ -115,11 +110,7 @@ Soort = Annotated[str, one_of(SOORT)]
 Text = Annotated[str, Field(min_length=1)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Period(_Model):
+class _Period(Model):
     """Both days included."""
 
     van: date
@@ -136,7 +127,7 @@ class _Period(_Model):
         return self.van <= day and (self.tot is None or day <= self.tot)
 
 
-class _Account(_Model):
+class _Account(Model):
     """The account of a party; the exchange logs in to the same one, with its own key and pinned host keys."""
 
     hostkeys: Annotated[tuple[Annotated[str, AfterValidator(_host_key)], ...], Field(min_length=1)]
@@ -216,7 +207,7 @@ Endpoint = Annotated[
 ]
 
 
-class Pgp(_Model):
+class Pgp(Model):
     """A party's public keys and the primary fingerprints it registered with us."""
 
     bestand: Text
@@ -229,7 +220,7 @@ class Verklaring(_Period):
     kolommen: Annotated[tuple[Annotated[str, one_of(VOORWAARDE)], ...], Field(min_length=1)] = VOORWAARDE.waarden
 
 
-class Profiel(_Model):
+class Profiel(Model):
     """How a partner's files look and for whom it reports: enough to read one."""
 
     id: PartyId
@@ -243,6 +234,12 @@ class Profiel(_Model):
     klantnummer_bsn_controle: bool = True
     overgangsdatum: date | None = None
     verklaring: Verklaring | None = None
+    vertaling: Vertaling | None = None
+
+    @property
+    def profile(self) -> Profile:
+        """How the partner writes; SIG1 where nothing has to be translated."""
+        return self.vertaling.profile if self.vertaling else SIG1
 
     @field_validator("naamvoorbeeld")
     @classmethod
@@ -269,12 +266,13 @@ class Bediening(_Period):
     sector: Sector | None = None
 
 
-class Uitvoerder(_Model):
+class Uitvoerder(Model):
     """Who approaches the inwoners of its gemeenten."""
 
     #: Terugkoppeling has one form (TK1), where a partner's files have a profile.
     scheidingsteken: ClassVar[str] = ";"
     codering: ClassVar[str] = "utf-8"
+    profile: ClassVar[Profile] = SIG1
 
     id: PartyId
     naam: Text
@@ -288,7 +286,7 @@ class Uitvoerder(_Model):
 Partij = Partner | Uitvoerder
 
 
-class ExchangeSettings(_Model):
+class ExchangeSettings(Model):
     """Who we are."""
 
     naam: Text
@@ -297,7 +295,7 @@ class ExchangeSettings(_Model):
     ssh_sleutel: Text
 
 
-class HashKeyFile(_Model):
+class HashKeyFile(Model):
     """A key for keyed hashes; its id stands beside each hash."""
 
     id: Annotated[int, Field(ge=1)]
@@ -308,7 +306,7 @@ with warnings.catch_warnings():
     # pydantic warns of ABCMeta.register, a class method that no instance shows
     warnings.filterwarnings("ignore", message='Field name "register"')
 
-    class OpslagSettings(_Model):
+    class OpslagSettings(Model):
         """Where things are kept. Relative paths are relative to the configuration folder (see `anchored`)."""
 
         register: Text
@@ -343,7 +341,7 @@ def _as_url(place: str, folder: Path) -> str:
     return place if "://" in place else f"file://{folder / place}"
 
 
-class IntakeSettings(_Model):
+class IntakeSettings(Model):
     """How files are fetched and read. `max_bytes` is the size of the decrypted text, `blokgrootte` counts lines.
 
     `max_regels` counts the lines of a file, the header and blank ones included. A signaal's `nr` has 24 bits for the
@@ -357,7 +355,7 @@ class IntakeSettings(_Model):
     threads: Annotated[int, Field(ge=1, le=64)] = 8
 
 
-class UitleveringSettings(_Model):
+class UitleveringSettings(Model):
     """When the night is (Europe/Amsterdam), and when we expect an answer."""
 
     tijd: Annotated[time, AfterValidator(_night_time)] = time(4, 30)
@@ -365,7 +363,7 @@ class UitleveringSettings(_Model):
     terugkoppeling_dagen: Annotated[int, Field(ge=1, le=365)] = 28
 
 
-class PgpSettings(_Model):
+class PgpSettings(Model):
     """Outgoing OpenPGP. Compression as algorithm and level: `zlib:1`, `zip:6`, `none`."""
 
     compressie: Annotated[str, Field(pattern=r"^(none|(zip|zlib):[1-9])$")] = "zlib:1"

@@ -93,13 +93,15 @@ class Controle:
     def block(self, text: pa.Table, judged: Judged, broken: pa.Table, codering: str) -> None:
         """Answer every row of one block; `broken` are the REASONS of lines that are no rows, `codering` the file's."""
         receivers = self._receivers(judged)
-        lines = answer.controle_lines(self.to, judged, broken, nacht=self.night, uitvoerders=receivers)
+        lines = answer.controle_lines(
+            self.to, judged, broken, nacht=self.night, uitvoerders=receivers, profile=self._partner.profile
+        )
         self.add(lines, text.filter(pa.array(judged.geweigerd)), judged.redenen, codering)
 
     def add(self, lines: pa.Table, refused: pa.Table, redenen: pa.Table, codering: str) -> None:
         """Add the TM1 lines of a block; of its `refused` rows (as they came in) those that may, travel back."""
         self._write("CONTROLE", csvbytes.to_csv(lines, header=False))
-        rows = answer.correction_rows(refused, redenen)
+        rows = answer.correction_rows(refused, redenen, self._partner.profile)
         if rows.num_rows:
             self._write("CORRECTIE", self._correction(rows, codering, first="CORRECTIE" not in self._streams))
 

@@ -88,6 +88,7 @@ class Reader:
             separator=profiel.scheidingsteken,
             onbekende_kolommen=profiel.onbekende_kolommen,
             verklaard=VOORWAARDEN if self._declared else self._rules.verklaard,
+            profile=profiel.profile,
         )
         if refusals:
             raise lines.FileRejected(refusals[0].code, dict(refusals[0].slots))
@@ -97,14 +98,15 @@ class Reader:
                 raise lines.FileRejected("E-BST-10", {"maximum": str(intake.max_regels)})
             self._block(view, block, header)
         if profiel.klantnummer_bsn_controle and self._drift.suspicious:
-            raise lines.FileRejected("E-PRV-03", {"veld": "klantnummer"})
+            raise lines.FileRejected("E-PRV-03", {"veld": profiel.profile.kolom("klantnummer")})
 
     def _block(self, view: memoryview, block: lines.Block, header: lines.Header) -> None:
-        separator = self._profiel.scheidingsteken
+        separator, profile = self._profiel.scheidingsteken, self._profiel.profile
         parse.check_encoding(view, block, header.codering)
         scan = lines.scan(view, block, separator=separator, columns=len(header.columns))
-        text = parse.parse(scan, header.columns, separator, header.codering)
-        checked = validate.validate(text, self._rules)
+        text = parse.parse(scan, header.columns, separator, header.codering, profile.bron)
+        mapped = profile.apply(text)
+        checked = validate.validate(mapped.text, self._rules, mapped.onleesbaar)
         self._drift.add(checked.typed["klantnummer"])
         judged = self._judge(checked)
         self._keep(judged)
