@@ -47,8 +47,11 @@ class Answered:
     proef: bool = False
 
 
-def ontvangst(to: Answered, code: str | None = None, slots: Mapping[str, str] | None = None) -> pa.Table:
-    """One BESTAND line: the file came in; with `code` also what became of it as a whole."""
+def ontvangst(
+    to: Answered, code: str | None = None, slots: Mapping[str, str] | None = None, *, gelezen: bool = False
+) -> pa.Table:
+    """One BESTAND line: the file came in; with `code` also what became of it as a whole, or, of a file that was read
+    (`gelezen`), what we want to say about it."""
     if code is None:
         return tm1(to, "ONTVANGST", "BESTAND", 1, {"reden_nr": "0"})
     values = {
@@ -58,6 +61,8 @@ def ontvangst(to: Answered, code: str | None = None, slots: Mapping[str, str] | 
         "ernst": code[0],
         "tekst": retourcodes.sentence(code, slots or {}),
     }
+    if gelezen:
+        return tm1(to, "ONTVANGST", "BESTAND", 1, values | {"staat": ""})
     return tm1(to, "ONTVANGST", "BESTAND", 1, values | dict.fromkeys(COUNTS, "0"))
 
 

@@ -26,6 +26,9 @@ CONTENT = tuple(
     name for name in TYPED.names if name not in ("layout", "signaal_id", "regelnr", "geboortedatum", *VOORWAARDEN)
 )
 
+#: The same where a partner delivers its whole list every time: without what moves by itself from day to day.
+STAND = tuple(name for name in CONTENT if name not in ("peildatum", "herinnering_datum", "maanden_achterstand"))
+
 #: Accepted rows as the work store keeps them.
 ACCEPTED = pa.schema(
     [field for field in TYPED if field.name != "gemeentecode"]
@@ -57,13 +60,13 @@ class Ids:
     vorig: pa.Int64Array  # as `signaal`, of vorig_signaal_id; null where empty
 
     @classmethod
-    def of(cls, typed: pa.Table, aanlevering_nr: int, partner: str, key: bytes) -> Ids:
-        """Identify the rows of one block of `partner`."""
+    def of(cls, typed: pa.Table, aanlevering_nr: int, partner: str, key: bytes, *, stand: bool = False) -> Ids:
+        """Identify the rows of one block of `partner`. stand: its files are its whole list."""
         own = identity.keyed_hash(_of_partner(partner, column(typed, "signaal_id")), key, "signaal")
         return cls(
             nr=(np.int64(aanlevering_nr) << 24) | typed["regelnr"].to_numpy(),
             signaal=np.asarray(own.fill_null(0)),
-            inhoud=np.asarray(identity.keyed_hash(identity.content(typed, CONTENT), key, "inhoud")),
+            inhoud=np.asarray(identity.keyed_hash(identity.content(typed, STAND if stand else CONTENT), key, "inhoud")),
             vorig=identity.keyed_hash(_of_partner(partner, column(typed, "vorig_signaal_id")), key, "signaal"),
         )
 
@@ -137,16 +140,33 @@ def place(typed: pa.Table, routed: Routed, followed: Followed) -> Placed:
     )
 
 
+def updates(typed: pa.Table, stand: bool) -> Mask | None:
+    """Rows that may update the accepted signal with the same signaal_id: of a whole list every VROEG."""
+    return np.asarray(pc.equal(column(typed, "soort"), "VROEG").fill_null(False)) if stand else None
+
+
 def decide(
-    typed: pa.Table, ids: Ids, placed: Placed, followed: Followed, found: pa.Table, accepted: Accepted, key: bytes
+    typed: pa.Table,
+    ids: Ids,
+    placed: Placed,
+    followed: Followed,
+    found: pa.Table,
+    accepted: Accepted,
+    key: bytes,
+    *,
+    stand: bool = False,
 ) -> Judged:
-    """A row without an error is new, DUBBEL (W-SIG-02) or in conflict with an accepted one (E-SIG-01)."""
+    """A row without an error is new, DUBBEL (W-SIG-02) or in conflict with an accepted one (E-SIG-01).
+
+    stand: where the file is the partner's whole list, a VROEG with other content is an ACTUALISATIE (W-SIG-06).
+    """
     regelnr = typed["regelnr"].to_numpy()
     sound = ~np.isin(regelnr, found["regelnr"].filter(pc.starts_with(found["code"], "E-")).to_numpy())
-    repeats = judge(ids.signaal, ids.inhoud, sound, accepted)
+    repeats = judge(ids.signaal, ids.inhoud, sound, accepted, updates(typed, stand))
     conflict = reasons(regelnr[repeats.conflict], "E-SIG-01", "signaal_id")
     dubbel = reasons(regelnr[repeats.dubbel], "W-SIG-02", "signaal_id")
-    found = pa.concat_tables([found, conflict, dubbel])
+    changed = reasons(regelnr[repeats.update], "W-SIG-06", "bedrag_cent")
+    found = pa.concat_tables([found, conflict, dubbel, changed])
     address = identity.normalise_address(
         *(column(typed, name) for name in ("postcode", "huisnummer", "huisletter", "toevoeging"))
     )
@@ -160,6 +180,7 @@ def decide(
         "nr": pa.array(ids.nr),
         "waarschuwingen": _warnings(typed, found),
         "vervangt_nr": followed.vorig_nr,
+        **_updated(typed, ids, repeats, followed, accepted),
         "signaal_hash": pa.array(ids.signaal),
         "inhoud_hash": pa.array(ids.inhoud),
         "adres_hash": adres,
@@ -168,6 +189,20 @@ def decide(
     names = [name for name in ACCEPTED.names if name not in ("partner", "ontvangen_op")]
     rows = pa.table({name: made[name] if name in made else typed[name] for name in names})
     return Judged(rows, found, repeats, geweigerd=~(repeats.fresh | repeats.dubbel))
+
+
+def _updated(
+    typed: pa.Table, ids: Ids, repeats: Repeats, followed: Followed, accepted: Accepted
+) -> dict[str, pa.Array]:
+    """soort and vervangt_nr, where rows became an ACTUALISATIE of the accepted signal with their own signaal_id."""
+    if not repeats.update.any():
+        return {}
+    update, earlier = pa.array(repeats.update), accepted.nr[accepted.find(ids.signaal)[1]]
+    soort = column(typed, "soort")
+    return {
+        "soort": pc.if_else(update, "ACTUALISATIE", soort.cast(pa.string())),
+        "vervangt_nr": pc.if_else(update, pa.array(earlier), followed.vorig_nr),
+    }
 
 
 def refused(redenen: pa.Table, broken: pa.Table) -> pa.Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typer import Typer
 
-from exchange.cli import check_file, config, demo, ledger, night, reference, register, sandbox, where
+from exchange.cli import check_file, config, demo, ledger, night, partner, reference, register, sandbox, where
 from exchange.cli.door import Door, remember
 
 app = Typer(
@@ -19,6 +19,7 @@ app.callback()(remember)
 app.add_typer(config.app, name="config")
 app.add_typer(register.app, name="register")
 app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(partner.app, name="partner")
 app.add_typer(reference.app, name="reference")
 app.add_typer(ledger.app, name="ledger")
 app.command("intake")(night.intake)

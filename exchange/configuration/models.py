@@ -235,6 +235,10 @@ class Profiel(Model):
     overgangsdatum: date | None = None
     verklaring: Verklaring | None = None
     vertaling: Vertaling | None = None
+    #: stand: every file is the whole list; a known signal that changed is an update, absence says nothing.
+    aanlevering: Literal["nieuw", "stand"] = "nieuw"
+    #: A file counts when <name>.gereed stands beside it.
+    gereedbestand: bool = False
 
     @property
     def profile(self) -> Profile:

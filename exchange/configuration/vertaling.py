@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _NAMES = Codelijst("kolommen van SIG1", tuple(KOLOMMEN))
 _JA_NEE = tuple(veld for veld, kolom in KOLOMMEN.items() if kolom.type is Type.JA_NEE)
+#: Who reports on one place only may have no column for it.
+_OF_A_PLACE = ("woonplaats", "gemeentecode")
 #: (key, what is wrong, how to mend it)
 _Said = tuple[str, str, str]
 
@@ -124,7 +126,7 @@ def _fixed(vertaling: Vertaling, sectoren: tuple[str, ...]) -> Iterator[_Said]:
             yield key, "een voorwaarde voor melden kan geen vaste waarde zijn", mend
         elif veld == "label":
             yield key, "een vast label hoort niet in de vertaling", 'Zet het bij de partner: label = "…".'
-        elif veld in KOLOMMEN and KOLOMMEN[veld].type is not Type.CODE:
+        elif veld in KOLOMMEN and not (KOLOMMEN[veld].codelijst or veld in _OF_A_PLACE):
             yield key, "deze kolom verschilt per signaal", "Noem in kolommen waar de waarde staat."
         elif veld in KOLOMMEN:
             yield from _value(key, veld, value, sectoren)

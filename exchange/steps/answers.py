@@ -43,13 +43,19 @@ def next_number(exchange: Exchange, partner: str) -> int:
 
 
 def ontvangst(
-    exchange: Exchange, partner: Partij, file: Received, number: int, moment: datetime, *reden: Any
+    exchange: Exchange,
+    partner: Partij,
+    file: Received,
+    number: int,
+    moment: datetime,
+    *reden: Any,
+    gelezen: bool = False,
 ) -> outbox.Built:
-    """ONTVANGST of one file, with the code and slots that refuse it as a whole, if any.
+    """ONTVANGST of one file, with the code and slots that refuse it as a whole, or warn of it when it was read.
 
     A partner whose key cannot encrypt gets the same as plain text: name, sha256, time and code, nothing of the content.
     """
-    table = answer.ontvangst(to_file(exchange, file, number, moment), *reden)
+    table = answer.ontvangst(to_file(exchange, file, number, moment), *reden, gelezen=gelezen)
     content = csvbytes.to_csv(table)
     if exchange.keyring.can_encrypt(partner.pgp.vingerafdrukken[0], moment):
         return encrypted(exchange, partner, content, "ONTVANGST", name(file, "ONTVANGST", number), file.nr)

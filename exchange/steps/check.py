@@ -24,9 +24,9 @@ from exchange.register.aanleveringen import Received, Soort, Verdict
 from exchange.register.tables import aanlevering, signaal
 from exchange.steps import answers, basis, feedback
 from exchange.steps.reading import Reader
+from transforms import names
 from transforms.dates import instant_text
 from transforms.lines import FileRejected
-from transforms.names import check_name
 from transforms.verdict import ACCEPTED
 
 log = logging.getLogger(__name__)
@@ -100,9 +100,9 @@ def _check_one(
         return _as_a_whole(exchange, party, file, states.Aanlevering.HERHAALD, "W-BST-03", earlier, lease, nu)
     try:
         if isinstance(party, Partner):
-            check_name(file.bestand, party.id, party.naampatroon, party.naamvoorbeeld)
+            names.check_name(file.bestand, party.id, party.naampatroon, party.naamvoorbeeld)
         else:
-            check_name(file.bestand, party.id, soort="TK")
+            names.check_name(file.bestand, party.id, soort="TK")
         with (
             exchange.archive.local(file.archief) as path,
             exchange.keyring.decrypt(
@@ -159,7 +159,9 @@ def _row_by_row(
             reader.read(plaintext.fd, plaintext.size)
         tally = reader.tally
         controle.close(tally.counts())
-    receipt = answers.ontvangst(exchange, partner, file, number, moment)
+    gap = names.missing(file.bestand, _earlier_names(exchange, file))
+    warning = ("W-BST-11", {"ontbreekt": gap}) if gap else ()
+    receipt = answers.ontvangst(exchange, partner, file, number, moment, *warning, gelezen=True)
     verdict = Verdict(
         states.Aanlevering.GECONTROLEERD,
         poging=lease.nummer,
@@ -184,6 +186,18 @@ def _row_by_row(
             numbers=2,
         )
     return verdict.staat
+
+
+def _earlier_names(exchange: Exchange, file: Received) -> list[str]:
+    """Names of the files of this partner and day that came before this one."""
+    series = names.series(file.bestand)
+    query = sa.select(aanlevering.c.bestand).where(aanlevering.c.partner == file.partner, aanlevering.c.nr < file.nr)
+    with exchange.register.connect() as db:
+        return (
+            list(db.scalars(query.where(aanlevering.c.bestand.startswith(series[0], autoescape=True))))
+            if series
+            else []
+        )
 
 
 def _register_rows(exchange: Exchange, file: Received, generation: int) -> Iterator[pa.Table]:

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
-from exchange.configuration import Partij
+from exchange.configuration import Partij, Partner
 from exchange.context import Exchange
 from exchange.faults import HostKeyMismatch, PartyUnreachable, TargetExists, place
 from exchange.register import leases, ledger, states
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 IN, DONE = "in", "in/opgehaald"
 #: Longest name, in bytes, that still fits with our number before it, or an answer's kind behind it.
 LONGEST_NAME = 200
+#: Ending of the file that says that another is complete, where a partner's profile asks for one.
+READY = ".gereed"
 #: Endings that clients give to a file that is still being written.
 HALF = (".part", ".filepart", ".tmp", ".partial")
 
@@ -127,7 +129,13 @@ def _arrive(exchange: Exchange, visit: _Visit, stack: ExitStack, nu: Callable[[]
 
 def _listing(visit: _Visit) -> dict[str, RemoteFile]:
     assert visit.connection is not None
-    return {file.name: file for file in visit.connection.listing(IN) if _wanted(file)}
+    listed = {file.name: file for file in visit.connection.listing(IN)}
+    asks = isinstance(visit.party, Partner) and visit.party.gereedbestand
+    return {
+        name: file
+        for name, file in listed.items()
+        if _wanted(file) and not (asks and (name.endswith(READY) or f"{name}{READY}" not in listed))
+    }
 
 
 def _wanted(file: RemoteFile) -> bool:
@@ -199,6 +207,8 @@ def _clear(exchange: Exchange, visit: _Visit, nr: int, file: RemoteFile, nu: Cal
             connection.move(f"{DONE}/{target}", f"{IN}/{file.name}")
         except TargetExists:
             return  # a third file has come under that name: it goes first, and then we try again
+    elif isinstance(visit.party, Partner) and visit.party.gereedbestand:
+        connection.remove(f"{IN}/{file.name}{READY}")
     _record_cleared(exchange, nr, nu)
 
 

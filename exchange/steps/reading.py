@@ -117,17 +117,18 @@ class Reader:
     def _judge(self, checked: validate.Checked) -> Judged:
         """Add every reason from outside the row itself, and with them decide on each row."""
         typed, key = checked.typed, self._basis.key
-        ids = Ids.of(typed, self._nr, self._profiel.id, key)
+        stand = self._profiel.aanlevering == "stand"
+        ids = Ids.of(typed, self._nr, self._profiel.id, key, stand=stand)
         accepted = self._known(ids)
         routed = self._route(typed)
-        fresh = judge(ids.signaal, ids.inhoud, checked.accepted, accepted).fresh
+        fresh = judge(ids.signaal, ids.inhoud, checked.accepted, accepted, verdict.updates(typed, stand)).fresh
         own = Accepted().plus(*ids.columns(fresh, routed.gemeentecode, typed["sector"]))
         followed = follow.follow(typed, ids.vorig, accepted, own, ids.nr, self._day, self._profiel.overgangsdatum)
         placed = verdict.place(typed, routed, followed)
         found = [checked.reasons, placed.reasons, *self._permissions(typed, placed)]
         if self._basis.eerder:  # otherwise nobody can say that a vorig_signaal_id is unknown
             found.append(followed.redenen)
-        judged = verdict.decide(typed, ids, placed, followed, pa.concat_tables(found), accepted, key)
+        judged = verdict.decide(typed, ids, placed, followed, pa.concat_tables(found), accepted, key, stand=stand)
         self._seen = self._seen.plus(*ids.columns(judged.repeats.fresh, placed.gemeentecode, placed.sector))
         return judged
 

@@ -39,7 +39,8 @@ def judged(*rows: tuple[int, str, str], redenen: pa.Table | None = None) -> Judg
             "melding_nr": pa.array(["M-000000000000"] * len(rows), pa.string()),
         }
     )
-    repeats = Repeats(fresh=~dubbel & ~refused, dubbel=dubbel, conflict=np.zeros(len(rows), bool))
+    none = np.zeros(len(rows), bool)
+    repeats = Repeats(fresh=~dubbel & ~refused, dubbel=dubbel, conflict=none, update=none)
     return Judged(table, redenen if redenen is not None else no_reasons(), repeats, geweigerd=refused)
 
 

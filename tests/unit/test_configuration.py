@@ -496,3 +496,54 @@ def test_a_country_is_read_within_seconds(folder: Path, keys: Keys) -> None:
 
     assert config.overeenkomsten.num_rows == 20_000
     assert seconds < 6, f"{seconds:.1f} s"  # 1-2 s on an idle machine
+
+
+VERTALING = """
+[vertaling]
+decimaalteken = ","
+duizendtalteken = "."
+datumvorm = "dd-mm-jjjj"
+vast = { soort = "VROEG" }
+ja_nee = { Ja = "J", Nee = "N" }
+negeer = ["Wijkbeheerder"]
+codes = { reden_intrekking = { B = "BETAALD" } }
+kolommen = { signaal_id = "Kenmerk", bedrag_euro = "Saldo" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "said"),
+    [
+        ('duizendtalteken = "."', "", "duizendtalteken", "wij raden niet"),
+        ('duizendtalteken = "."', 'duizendtalteken = ","', "duizendtalteken", "ook het decimaalteken"),
+        ("dd-mm-jjjj", "dd-mm-jj", "datumvorm", "geen vorm van een datum"),
+        ('soort = "VROEG"', 'soort = "VROEGE"', "vast.soort", "Bedoelde u VROEG?"),
+        ('soort = "VROEG"', 'huidige_klant = "J"', "vast.huidige_klant", "geen vaste waarde"),
+        ('soort = "VROEG"', 'postcode = "1234AB"', "vast.postcode", "verschilt per signaal"),
+        ('soort = "VROEG"', 'signaal_id = "1"', "vast.signaal_id", "staat ook in kolommen"),
+        ('B = "BETAALD"', 'B = "BETAALDE"', "codes.reden_intrekking.B", "Bedoelde u BETAALD?"),
+        ('reden_intrekking = { B', 'straat = { B', "codes.straat", "heeft geen codes"),
+        ('signaal_id = "Kenmerk"', 'signaal = "Kenmerk"', "kolommen.signaal", "Bedoelde u signaal_id?"),
+        ('signaal_id = "Kenmerk"', 'signaal_id = "Saldo"', "kolommen.signaal_id", "twee keer"),
+        ('signaal_id = "Kenmerk"', 'signaal_id = "BSN"', "kolommen.signaal_id", "burgerservicenummer"),
+        ('"Wijkbeheerder"', '"achternaam"', "kolommen.achternaam", "nergens vandaan komen"),
+        ('Ja = "J", Nee = "N"', 'ja = "J", JA = "N"', "ja_nee.ja", "twee keer"),
+    ],
+)  # fmt: skip
+def test_what_a_vertaling_says_wrong_is_named_with_its_mend(
+    folder: Path, old: str, new: str, place: str, said: str
+) -> None:
+    path = folder / "partners/woonzo.toml"
+    path.write_text(path.read_text() + VERTALING.replace(old, new, 1))
+
+    found = [problem for problem in problems(folder) if problem.file == "partners/woonzo.toml"]
+
+    assert f"vertaling.{place}" in [problem.place for problem in found]
+    assert any(said in f"{problem.problem} {problem.mend}" for problem in found)
+
+
+def test_a_vertaling_that_holds_is_used(folder: Path) -> None:
+    path = folder / "partners/woonzo.toml"
+    path.write_text(path.read_text() + VERTALING)
+
+    assert load(folder).partners["woonzo"].profile.kolom("bedrag_euro") == "Saldo"
