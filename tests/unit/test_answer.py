@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -119,6 +119,13 @@ def test_a_line_that_could_not_be_read_as_a_row_is_answered_too() -> None:
     assert found["regelnr"].tolist() == ["2", "3", "4"]
     assert found["staat"].tolist() == ["AANVAARD", "AFGEKEURD", "AANVAARD"]
     assert found["signaal_id"].tolist() == ["a", "", "b"]
+
+
+def test_an_accepted_row_names_the_night_in_which_its_uitvoerder_receives() -> None:
+    block = judged((2, "a", "0363"), (3, "b", "0344"), (4, "c", "AFGEKEURD"))
+    later = {"0363|Huur": NIGHT + timedelta(days=3)}
+    lines = answer.controle_lines(TO, block, no_reasons(), nacht=NIGHT, uitvoerders=RECEIVERS, nachten=later)
+    assert frame(lines)["nacht"].tolist() == [str(NIGHT + timedelta(days=3)), str(NIGHT), ""]
 
 
 def test_a_block_of_only_unreadable_lines_is_answered() -> None:
