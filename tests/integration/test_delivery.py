@@ -18,6 +18,7 @@ import pytest
 import sqlalchemy as sa
 
 from exchange import pgp, register
+from exchange.configuration import Levering, load
 from exchange.context import Exchange, local_date, open_exchange
 from exchange.register import ledger
 from exchange.register.tables import zending
@@ -156,6 +157,15 @@ def test_each_receives_the_same_signals_in_the_form_columns_and_folder_of_its_ow
                     refs += [row["signaal_ref"] for row in read]
                     assert read.fieldnames == (COLUMNS if id == "uitvoerder-02" else list(bat1.COLUMNS))
         assert sorted(refs) == sorted(line["signaal_ref"] for line in told(exchange, "DOORGEZET"))
+
+
+def test_the_sandbox_shows_profiles(tmp_path: Path):
+    made = create(tmp_path / "s", partners=1, uitvoerders=6, signalen=1, day=MONDAY, wrong=False)
+    uitvoerders = load(made.config).uitvoerders
+    profiles = {id: one.levering for id, one in uitvoerders.items() if one.levering != Levering()}
+    assert set(profiles) == {"uitvoerder-05", "uitvoerder-06"}
+    assert "XLSX" in (made.folder / "sftp" / "uitvoerder-05" / "LEESMIJ.txt").read_text()
+    assert list((made.folder / "sftp" / "uitvoerder-05" / "uit").iterdir()) == []
 
 
 def test_on_a_night_that_is_not_its_own_signals_wait_and_the_partner_reads_the_right_night(
