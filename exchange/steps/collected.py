@@ -38,7 +38,7 @@ def past(db: sa.Connection, receiver: str, levering: Levering, moment: datetime)
 
 
 def collected(connection: Connection, levering: Levering, rows: Rows) -> Rows:
-    """Of published `rows` those that the receiver took."""
+    """Of published `rows` those that the receiver took; none where the profile says that it does not show."""
     if levering.afhalen == "verplaatst":
         shown = _shown(connection, {_moved(levering, row.map) for row in rows})
         return [row for row in rows if row.naam in shown.get(_moved(levering, row.map), ())]

@@ -57,5 +57,5 @@ def batch(receiver: Uitvoerder, name: str, table: pa.Table) -> bytes:
 def content(receiver: Uitvoerder, name: str, table: pa.Table) -> bytes:
     """A table in the form that `name` says. CSV is for programs, so its values are never changed for a spreadsheet."""
     if name.endswith(".xlsx.pgp"):
-        return xlsxbytes.to_xlsx(table, "signalen" if name.startswith("VS_BATCH") else "manifest")
+        return xlsxbytes.to_xlsx(table, name.split("_")[1].lower())
     return BOM + csvbytes.to_csv(table) if receiver.levering.bom else csvbytes.to_csv(table)

@@ -156,6 +156,8 @@ def _see_collected(
 ) -> int:
     """Record published files that the receiver took away; returns how many."""
     levering = _levering(exchange, receiver)
+    if levering.afhalen == "onbekend":
+        return 0
     query = sa.select(zending).where(zending.c.ontvanger == receiver, zending.c.staat == states.Zending.GEPUBLICEERD)
     with exchange.register.connect() as db:
         # of a file whose time is over, a run that stopped half-way may have removed it: nobody can say who did

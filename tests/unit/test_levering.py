@@ -46,6 +46,7 @@ def configuration(*uitvoerders: Uitvoerder) -> Configuration:
         ({"kolommen": ["straat"]}, ("signaal_ref ontbreekt (zonder dit kenmerk", "Zet signaal_ref, soort, ")),
         ({"kolommen": []}, ("signaal_ref ontbreekt", "Zet signaal_ref")),
         ({"formaat": "xlsx", "bom": True}, ("bom hoort bij csv", "Laat bom weg")),
+        ({"formaatt": "xlsx"}, ("kennen wij niet", "Bedoelde u formaat?")),
         ({"formaat": "pdf"}, ("geen bekende waarde", "'csv' of 'xlsx'")),
         ({"dagen": ["ma"]}, ("geen bekende waarde", "'maandag'")),
         ({"dagen": []}, ("leeg", "minstens één")),
