@@ -62,7 +62,7 @@ def build(exchange: Exchange, night: date, codes: Sequence[str], nu: Callable[[]
     """
     waiting = frozen.frozen(exchange, night, codes, exchange.shut(nu()))
     _build_empty(exchange, waiting, nu)
-    if waiting.partijen:
+    if any(row.regels for row in waiting.batches):
         earlier = frozen.earlier(exchange, waiting, night, codes)
         names = {partner.id: partner.naam for partner in exchange.config.partners.values()}
         for lot in frozen.portions(waiting):

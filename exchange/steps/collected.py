@@ -5,6 +5,8 @@ A file is never called collected, nor not collected, when that cannot be known: 
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -52,17 +54,23 @@ def collected(connection: Connection, levering: Levering, rows: Rows) -> Rows:
 
 
 def removed(connection: Connection, rows: Rows) -> Rows:
-    """Remove `rows` from where we put them; returns those that stand there no longer.
-
-    A file of another size is not the one that we put there: it stays.
-    """
+    """Remove `rows` from where we put them; returns those that stand there no longer. What is not ours by its bytes
+    stays: somebody gave it the name of ours."""
     shown = _shown(connection, {row.map for row in rows})
     there = [row for row in rows if row.map in shown]
     for row in there:
         file = shown[row.map].get(row.naam)
-        if file is not None and file.regular and file.size == row.grootte:
+        if file is not None and ours(connection, row, file):
             connection.remove(f"{row.map}/{row.naam}")
     return there
+
+
+def ours(connection: Connection, row: sa.Row[Any], file: RemoteFile) -> bool:
+    """Whether `file`, which has the name of the zending `row`, has its bytes as well."""
+    there = io.BytesIO()
+    if file.regular and file.size == row.grootte:
+        connection.fetch(f"{row.map}/{row.naam}", there)
+    return hashlib.sha256(there.getbuffer()).hexdigest() == str(row.sha256)
 
 
 def _moved(levering: Levering, folder: str) -> str:

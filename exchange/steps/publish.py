@@ -10,8 +10,6 @@ A night's files wait for the hour of their uitvoerder's profile; what stood ther
 
 from __future__ import annotations
 
-import hashlib
-import io
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -141,10 +139,7 @@ def _finish_upload(connection: Connection, row: sa.Row[Any], temporary: str, fin
     """What an interrupted run left: see the module's docstring. Raises TargetExists when the name is another's."""
     left, visible = connection.stat(temporary), connection.stat(final)
     if left and visible:
-        there = io.BytesIO()
-        if visible.size == row.grootte:
-            connection.fetch(final, there)
-        if hashlib.sha256(there.getbuffer()).hexdigest() != row.sha256:
+        if not collected.ours(connection, row, visible):
             raise TargetExists(final)
         connection.remove(temporary)
     elif left:

@@ -256,7 +256,8 @@ def test_files_go_when_they_stood_long_enough_and_only_those_that_may(opening: O
         for path in (confirmed, also_confirmed):
             path.with_name(f"{path.name}.ok").touch()
         replaced = files(exchange, "uitvoerder-02")[0]
-        replaced.write_bytes(b"something of their own")
+        own = bytes(replaced.stat().st_size)
+        replaced.write_bytes(own)
         fetched = files(exchange, "uitvoerder-03")[0]
         fetched.unlink()
         clock.now += timedelta(days=1)
@@ -275,7 +276,7 @@ def test_files_go_when_they_stood_long_enough_and_only_those_that_may(opening: O
         assert {now[path.name] for path in (confirmed, also_confirmed)} == {"VERWIJDERD"}
         assert not confirmed.exists()
         assert unconfirmed.exists() and now[unconfirmed.name] == "GEPUBLICEERD"
-        assert replaced.read_bytes() == b"something of their own"
+        assert replaced.read_bytes() == own
         assert now[fetched.name] == "OPGEHAALD"
         for id in ("uitvoerder-02", "uitvoerder-03"):  # what is left is from the night after
             left = [path.name for path in files(exchange, id) if path != replaced]
