@@ -12,14 +12,18 @@ Een nacht die al is gebundeld krijgt er geen regels bij: opnieuw draaien maakt a
 
 - Een taak die opnieuw wordt geprobeerd. Batches worden niet opnieuw gemaakt: dezelfde bytes gaan nog eens.
 - *alarm* overgeslagen: zo hoort het.
-- Uitvoerders zonder batch: zij krijgen een manifest met nullen.
+- Uitvoerders zonder batch: zij krijgen een manifest met nullen, en op een dag die niet hun leverdag is niets. Wat voor
+  hen is aanvaard, wacht dan.
+- Bestanden die er na *publiceren* nog niet staan: een uitvoerder kan een tijd hebben gekozen (`vanaf`). De eerste ronde
+  van *intake* na die tijd zet ze neer.
 
 ### Rood: wat doet u
 
 Open de rode taak vóór *alarm* en lees de laatste regel van het logboek.
 
-- **wacht op een volgende poging**: deze uitvoerder of partner was niet bereikbaar. Zijn bestanden liggen klaar; elk
-  kwartier probeert *intake* het opnieuw. Bel de uitvoerder als het bij aanvang van de werkdag nog zo is.
+- **wacht op een volgende poging**: deze uitvoerder of partner was niet bereikbaar, of weigerde dat wij iets neerzetten
+  of (na `bewaren_dagen`) verwijderen. Zijn bestanden liggen klaar; elk kwartier probeert *intake* het opnieuw. Bel de
+  uitvoerder als het bij aanvang van de werkdag nog zo is.
 - **gemeente zonder uitvoerder**: de signalen van die gemeente wachten. Vul `uitvoerders/*.toml` aan
   (`nachtpost config check`); ze gaan de volgende nacht mee.
 - **batch niet gebouwd**: de taak *bouwen* is van die nacht niet afgekomen. Draai haar nog eens (*Clear*), daarna

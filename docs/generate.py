@@ -11,13 +11,14 @@ import csv
 import io
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import jinja2
 import pandera.pandas as pandera
 
+from exchange.configuration import Levering
 from exchange.configuration.models import IntakeSettings, Profiel, UitleveringSettings
 from exchange.steps.check_file import check_file
 from exchange.steps.pickup import DONE, HALF, LONGEST_NAME
@@ -88,6 +89,8 @@ def render(name: str) -> str:
             ("uitkomst", "betekenis"), ((_code(key) or "(leeg)", text) for key, text in UITKOMSTEN.items())
         ),
         opschorten_dagen=uitkomst.OPSCHORTEN_DAGEN,
+        levering=table(("sleutel", "keuze", "zonder keuze", "betekenis"), _levering()),
+        onmisbaar=table(("kolom", "omdat"), ((f"`{name}`", why) for name, why in batch.ONMISBAAR.items())),
         letters=", ".join(f"{letter} = {' of '.join(kinds)}" for letter, kinds in _letters().items()),
         koppen=", ".join(f"`{name}`" for name in signaal.KOPPEN_VERPLICHT),
         voorwaarden=table(("kolom", "betekenis", "moet zijn"), _conditions()),
@@ -143,6 +146,34 @@ def example(*changes: Mapping[str, str]) -> Iterator[str]:
     writer.writeheader()
     writer.writerows({**EXAMPLE, **change} for change in changes)
     yield from text.getvalue().splitlines(keepends=True)
+
+
+def _levering() -> Iterator[tuple[str, ...]]:
+    """What an uitvoerder may choose."""
+    for name, field in Levering.model_fields.items():
+        yield f"`{name}`", _choice(field.annotation), _toml(field.default), str(field.description)
+
+
+def _choice(annotation: Any) -> str:
+    """What may stand there."""
+    kinds = {bool: "true of false", time: "uu:mm", int: "aantal dagen", str: "tekst"}
+    if annotation in kinds:
+        return kinds[annotation]
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{value}`" for value in get_args(annotation))
+    if get_origin(annotation) is Annotated:
+        return _choice(get_args(annotation)[0])
+    [inner] = {one for one in get_args(annotation) if one not in (type(None), Ellipsis)}
+    return f"lijst van {_choice(inner)}" if get_origin(annotation) in (tuple, frozenset) else _choice(inner)
+
+
+def _toml(value: Any) -> str:
+    """A default as it would stand in the file."""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, time):
+        return f"`{value:%H:%M}`"
+    return "alle" if isinstance(value, frozenset) else _code(value or "")
 
 
 def _facts(metadata: Mapping[str, Any] | None) -> Mapping[str, Any]:

@@ -38,7 +38,10 @@ COUNTS = (
 )
 
 #: Last words of a CONTROLE with refused rows.
-SLOTZIN = "Levert u verbeterde regels vóór {sluitingstijd} aan, dan gaan ze mee in de nacht van {datum}."
+SLOTZIN = (
+    "Levert u verbeterde regels vóór {sluitingstijd} aan, dan gaan ze mee in de nacht van {datum}, of in de eerste "
+    "daarna waarin de uitvoerder bestanden ontvangt."
+)
 
 
 class Terugmelding(pandera.DataFrameModel):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -78,24 +79,27 @@ def controle_lines(
     *,
     nacht: date,
     uitvoerders: Mapping[str, str],
+    nachten: Mapping[str, date] = MappingProxyType({}),
     profile: Profile = SIG1,
 ) -> pa.Table:
     """The REGEL lines of one block, in the order of the file: one per reason, and one for a row without any.
 
     broken: REASONS of lines that could not be read as rows. nacht: when accepted rows are expected to go.
-    uitvoerders: name of the receiver per `<gemeentecode>|<sector>`. profile: whose words the sentences are in.
+    uitvoerders: name of the receiver per `<gemeentecode>|<sector>`; nachten: the night in which it receives them, where
+    that may be another. profile: whose words the sentences are in.
     """
     redenen = pa.concat_tables([judged.redenen, broken])
     fresh = pa.array(judged.repeats.fresh)
     codes = pc.if_else(fresh, _text(judged.rows["gemeentecode"]), None)
     places = pc.binary_join_element_wise(codes, _text(judged.rows["sector"]).fill_null(""), "|")
+    nights = _looked_up(places, {place: str(night) for place, night in nachten.items()}).fill_null(str(nacht))
     columns = {
         "signaal_id": _shown_ids(judged, redenen),
         "staat": _STATEN.take(pa.array(np.where(judged.repeats.fresh, 2, judged.repeats.dubbel.astype(np.int8)))),
         "gemeentecode": codes,
         "gemeente": gemeenten.names(codes),
         "uitvoerder": _looked_up(places, uitvoerders),
-        "nacht": pc.if_else(fresh, str(nacht), ""),
+        "nacht": pc.if_else(fresh, nights, ""),
     }
     return by_line(to, judged.rows["regelnr"], redenen, columns, profile)
 
@@ -134,7 +138,8 @@ def by_line(
 def controle_bestand(to: Answered, counts: Mapping[str, int], *, nacht: date, sluitingstijd: time) -> pa.Table:
     """The BESTAND line that closes a CONTROLE: the counts, and how to have refused rows go along after all.
 
-    counts: regels, aanvaard, afgekeurd, dubbel and any other of COUNTS; accepted rows that are nowhere else wait.
+    nacht: the first in which accepted rows go. counts: regels, aanvaard, afgekeurd, dubbel and any other of COUNTS;
+    accepted rows that are nowhere else wait.
     """
     whole = dict.fromkeys(COUNTS, 0) | dict(counts)
     if "wachtend" not in counts:

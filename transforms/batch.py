@@ -33,6 +33,9 @@ READ = [
     if name in bat1.COLUMNS or name in ("nr", "vervangt_nr", "adres_hash", "bedreigende_situatie")
 ]
 
+#: A batch without rows.
+EMPTY = pa.table({name: pa.array([], pa.string()) for name in bat1.COLUMNS})
+
 _CENTS = pa.array([f",{cent:02d}" for cent in range(100)])
 
 
@@ -81,13 +84,15 @@ def counts(table: pa.Table) -> dict[str, int]:
 def manifest(uitvoerder: str, night: date, served: Sequence[str], batches: Sequence[Mapping[str, Any]]) -> pa.Table:
     """MAN1: a line for each gemeente in `served` and for each batch.
 
-    batches: mappings with gemeentecode, bestand, regels, meldingen, urgent, grootte (bytes), sha256.
+    batches: mappings with gemeentecode, bestand, regels, meldingen, urgent, grootte (bytes), sha256; one without regels
+    is LEEG, though it has a file.
     """
     of = {row["gemeentecode"]: row for row in batches}
     none = {"bestand": "", "regels": 0, "meldingen": 0, "urgent": 0, "grootte": 0, "sha256": ""}
     lines = [
-        {"gemeentecode": code, "staat": "NIEUW" if code in of else "LEEG", **{n: of.get(code, none)[n] for n in none}}
+        {"gemeentecode": code, "staat": "NIEUW" if row["regels"] else "LEEG", **{name: row[name] for name in none}}
         for code in sorted({*served, *of})
+        for row in [of.get(code, none)]
     ]
     fixed = {"layout": man1.LAYOUT, "uitvoerder": uitvoerder, "nacht": str(night)}
     return pa.table(
@@ -98,7 +103,7 @@ def manifest(uitvoerder: str, night: date, served: Sequence[str], batches: Seque
 def _named(table: pa.Table, bestand: str) -> pa.Table:
     """Fill in what is the same for a whole batch."""
     code = table["gemeentecode"][0].as_py()
-    same = {"batch": bestand.removesuffix(".csv.pgp"), "gemeentecode": code, "gemeente": gemeenten.name(code)}
+    same = {"batch": bestand.partition(".")[0], "gemeentecode": code, "gemeente": gemeenten.name(code)}
     for name, value in same.items():
         table = table.set_column(bat1.COLUMNS.index(name), name, constant(value, table.num_rows))
     return table

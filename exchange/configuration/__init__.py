@@ -1,5 +1,6 @@
 """The configuration folder: nachtpost.toml, partners/*.toml, uitvoerders/*.toml, overeenkomsten.csv and keys/."""
 
+from exchange.configuration.levering import Levering
 from exchange.configuration.load import Configuration, load
 from exchange.configuration.models import (
     Bediening,
@@ -16,6 +17,7 @@ from exchange.configuration.models import (
 __all__ = [
     "Bediening",
     "Configuration",
+    "Levering",
     "Partij",
     "Partner",
     "Pgp",

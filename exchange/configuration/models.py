@@ -26,7 +26,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from exchange.configuration.base import Model, wrong
+from exchange.configuration.base import Model, exists_every_day, wrong
+from exchange.configuration.levering import Levering
 from exchange.configuration.vertaling import Vertaling
 from exchange.faults import ConfigurationFault, Problem
 from schemas.codelijsten import SIGNAALPARTNER, SOORT, Codelijst
@@ -90,15 +91,6 @@ def _pattern(value: str) -> str:
         re.compile(value)
     except re.error as error:
         raise wrong(f"dit is geen reguliere expressie ({error.msg})", "Verbeter het patroon.") from error
-    return value
-
-
-def _night_time(value: time) -> time:
-    if value.hour == 2:
-        raise wrong(
-            "tussen 02:00 en 03:00 bestaat in maart een uur niet en in oktober een uur dubbel",
-            "Kies een tijd buiten dat uur, bijvoorbeeld 04:30.",
-        )
     return value
 
 
@@ -283,6 +275,7 @@ class Uitvoerder(Model):
     sftp: Endpoint
     pgp: Pgp
     urgent_soorten: tuple[Soort, ...] = ()
+    levering: Levering = Levering()
     gemeenten: Annotated[tuple[Bediening, ...], Field(min_length=1)]
 
 
@@ -362,7 +355,7 @@ class IntakeSettings(Model):
 class UitleveringSettings(Model):
     """When the night is (Europe/Amsterdam), and when we expect an answer."""
 
-    tijd: Annotated[time, AfterValidator(_night_time)] = time(4, 30)
+    tijd: Annotated[time, AfterValidator(exists_every_day)] = time(4, 30)
     sluitingstijd: time = time(4, 0)
     terugkoppeling_dagen: Annotated[int, Field(ge=1, le=365)] = 28
 

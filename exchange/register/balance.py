@@ -23,7 +23,7 @@ from exchange.register.tables import aanlevering, batch, partij, uitzondering, z
 #: The columns of the balance, in the order of its equation.
 PLACES = ("afgekeurd", "dubbel", "ingetrokken", "niet_doorgezet", "aangehouden", "wachtend", "doorgezet")
 #: A zending in one of these states stands, or stood, at its receiver under its own name.
-PUBLISHED = (states.Zending.GEPUBLICEERD, states.Zending.OPGEHAALD)
+PUBLISHED = (states.Zending.GEPUBLICEERD, states.Zending.OPGEHAALD, states.Zending.VERWIJDERD)
 
 
 @dataclass(frozen=True)

@@ -175,6 +175,7 @@ zending = sa.Table(
     sa.Column("geupload_op", Instant),
     sa.Column("gepubliceerd_op", Instant),
     sa.Column("opgehaald_op", Instant),
+    sa.Column("verwijderd_op", Instant),
     sa.UniqueConstraint("ontvanger", "map", "naam"),
     sa.Index("ix_zending_staat", "staat", "ontvanger"),
 )

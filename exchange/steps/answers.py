@@ -20,7 +20,7 @@ from exchange.configuration import Partij
 from exchange.context import AMSTERDAM, Exchange
 from exchange.register import ledger, outbox
 from exchange.register.aanleveringen import Received
-from schemas import gemeenten
+from exchange.steps import levering
 from transforms import answer, csvbytes
 from transforms.answer import Answered
 from transforms.lines import BOM
@@ -71,7 +71,7 @@ def name(file: Received, soort: str, number: int, ending: str = ".csv.pgp") -> s
 
 
 def expected_night(exchange: Exchange, moment: datetime) -> date:
-    """The night that takes along what is accepted at `moment`."""
+    """The night that takes along what is accepted at `moment`, where the uitvoerder receives files in it."""
     local = moment.astimezone(AMSTERDAM)
     before = local.time().replace(tzinfo=None) < exchange.config.uitlevering.tijd
     return local.date() if before else local.date() + timedelta(days=1)
@@ -87,6 +87,7 @@ class Controle:
         self._exchange, self._partner, self._file, self._number = exchange, partner, file, number
         self.to = to_file(exchange, file, number, moment)
         self.night = expected_night(exchange, moment)
+        self._nights: set[date] = set()  # in which accepted rows go
         self._open = ExitStack()
         self._streams: dict[str, Any] = {}
         self._paths: dict[str, str] = {}
@@ -98,9 +99,15 @@ class Controle:
 
     def block(self, text: pa.Table, judged: Judged, broken: pa.Table, codering: str) -> None:
         """Answer every row of one block; `broken` are the REASONS of lines that are no rows, `codering` the file's."""
-        receivers = self._receivers(judged)
+        receivers, nights = self._destinations(judged)
         lines = answer.controle_lines(
-            self.to, judged, broken, nacht=self.night, uitvoerders=receivers, profile=self._partner.profile
+            self.to,
+            judged,
+            broken,
+            nacht=self.night,
+            uitvoerders=receivers,
+            nachten=nights,
+            profile=self._partner.profile,
         )
         self.add(lines, text.filter(pa.array(judged.geweigerd)), judged.redenen, codering)
 
@@ -114,7 +121,8 @@ class Controle:
     def close(self, counts: Mapping[str, int]) -> None:
         """Add the BESTAND line and finish the files."""
         closing = self._exchange.config.uitlevering.sluitingstijd
-        lines = answer.controle_bestand(self.to, counts, nacht=self.night, sluitingstijd=closing)
+        first = min(self._nights, default=self.night)
+        lines = answer.controle_bestand(self.to, counts, nacht=first, sluitingstijd=closing)
         self._write("CONTROLE", csvbytes.to_csv(lines, header=False))
         self._open.close()
         for soort, stream in self._streams.items():
@@ -144,16 +152,18 @@ class Controle:
         # another encoding than agreed is one that the file itself named, and so must what is made of it
         return BOM + content if first and codering != self._partner.codering else content
 
-    def _receivers(self, judged: Judged) -> dict[str, str]:
-        """The uitvoerder (its name) per gemeente and sector of a block, tonight; of its successor if it has ended."""
-        config, night = self._exchange.config, self.night
-        pairs = judged.rows.group_by(["gemeentecode", "sector"]).aggregate([]).to_pylist()
-        places = [(one["gemeentecode"], one["sector"]) for one in pairs if one["gemeentecode"]]
-        found = {
-            f"{code}|{sector}": config.uitvoerder_of(gemeenten.current(code, night), night, sector)
-            for code, sector in places
-        }
-        return {place: config.uitvoerders[id].naam for place, id in found.items() if id}
+    def _destinations(self, judged: Judged) -> tuple[dict[str, str], dict[str, date]]:
+        """Per gemeente and sector of a block's accepted rows the uitvoerder (its name), and the night in which it
+        receives them."""
+        config, accepted = self._exchange.config, judged.rows.filter(pa.array(judged.repeats.fresh))
+        receivers, nights = {}, {}
+        for pair in accepted.group_by(["gemeentecode", "sector"]).aggregate([]).to_pylist():
+            goes = levering.destination(config, pair["gemeentecode"], pair["sector"], self.night)
+            if goes:
+                place = f"{pair['gemeentecode']}|{pair['sector']}"
+                receivers[place], nights[place] = config.uitvoerders[goes[0]].naam, goes[1]
+        self._nights |= set(nights.values())
+        return receivers, nights
 
     def _write(self, soort: str, content: bytes) -> None:
         if soort not in self._streams:

@@ -22,7 +22,7 @@ from exchange.context import Exchange
 from exchange.faults import StateConflict
 from exchange.register import outbox, states
 from exchange.register.tables import batch, sjabloon, zending
-from exchange.steps import answers, frozen
+from exchange.steps import answers, frozen, levering
 from transforms import batch as batches
 from transforms import csvbytes
 from transforms import terugkoppeling as feedback
@@ -50,7 +50,7 @@ def shards(exchange: Exchange, night: date, maximum: int) -> list[list[str]]:
     total, before = max(1, sum(row.regels for row in rows)), 0
     found: list[list[str]] = [[] for _ in range(maximum)]
     for row in rows:
-        found[int(before * maximum / total)].append(row.gemeentecode)
+        found[min(int(before * maximum / total), maximum - 1)].append(row.gemeentecode)
         before += row.regels
     return [shard for shard in found if shard] or [[]]
 
@@ -61,7 +61,8 @@ def build(exchange: Exchange, night: date, codes: Sequence[str], nu: Callable[[]
     Batches of an uitvoerder whose key cannot encrypt wait until it can.
     """
     waiting = frozen.frozen(exchange, night, codes, exchange.shut(nu()))
-    if waiting.batches:
+    _build_empty(exchange, waiting, nu)
+    if any(row.regels for row in waiting.batches):
         earlier = frozen.earlier(exchange, waiting, night, codes)
         names = {partner.id: partner.naam for partner in exchange.config.partners.values()}
         for lot in frozen.portions(waiting):
@@ -80,6 +81,13 @@ def build(exchange: Exchange, night: date, codes: Sequence[str], nu: Callable[[]
     return BuildResult(len(waiting.batches), sum(row.regels for row in waiting.batches))
 
 
+def _build_empty(exchange: Exchange, waiting: frozen.Frozen, nu: Callable[[], datetime]) -> None:
+    """The batches without rows, for uitvoerders who want a file all the same."""
+    rows = {row.id: row for row in waiting.batches if not row.regels}
+    if rows:
+        _encrypt_all(exchange, rows, ((id, batches.EMPTY) for id in rows), nu)
+
+
 def _encrypt_all(
     exchange: Exchange,
     rows: dict[int, sa.Row[Any]],
@@ -96,8 +104,9 @@ def _encrypt_all(
 
 
 def _encrypt(exchange: Exchange, row: sa.Row[Any], table: pa.Table) -> outbox.Built:
-    receiver, content = exchange.config.uitvoerders[row.uitvoerder], csvbytes.to_csv(table)
-    return encrypted(exchange, receiver, content, "BATCH", f"uit/{row.gemeentecode}", row.bestand, row.nacht)
+    receiver = exchange.config.uitvoerders[row.uitvoerder]
+    content, folder = levering.batch(receiver, row.bestand, table), levering.folder(receiver, row.gemeentecode)
+    return encrypted(exchange, receiver, content, "BATCH", folder, row.bestand, row.nacht)
 
 
 def _record(
@@ -140,9 +149,10 @@ def manifests(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> No
 
 
 def _manifest(exchange: Exchange, receiver: Uitvoerder, night: date, nu: Callable[[], datetime]) -> None:
-    name = f"VS_MANIFEST_{receiver.id}_{night:%Y%m%d}_001.csv.pgp"
+    stem = f"VS_MANIFEST_{receiver.id}_{night:%Y%m%d}_001"
     with exchange.register.connect() as db:
-        exists = db.scalar(sa.select(zending.c.id).where(zending.c.ontvanger == receiver.id, zending.c.naam == name))
+        named = zending.c.naam.startswith(f"{stem}.", autoescape=True)
+        exists = db.scalar(sa.select(zending.c.id).where(zending.c.ontvanger == receiver.id, named))
         rows = list(
             db.execute(
                 sa.select(batch, zending.c.grootte, zending.c.sha256)
@@ -152,16 +162,18 @@ def _manifest(exchange: Exchange, receiver: Uitvoerder, night: date, nu: Callabl
         )
     if exists is not None or any(row.staat != states.Batch.GEBOUWD for row in rows):
         return
-    served = sorted({one.code for one in receiver.gemeenten if one.holds(night)})
+    if not rows and not receiver.levering.levert_op(night):  # not one of its nights
+        return
+    name, served = levering.name(receiver, stem), levering.served(receiver, night)
     table = batches.manifest(receiver.id, night, served, [row._asdict() for row in rows])
-    built = [encrypted(exchange, receiver, csvbytes.to_csv(table), "MANIFEST", "uit", name, night)]
+    built = [encrypted(exchange, receiver, levering.content(receiver, name, table), "MANIFEST", "uit", name, night)]
     ids = [row.id for row in sorted(rows, key=lambda row: row.gemeentecode)]
     with exchange.register.connect() as db:
         kept = {
             row.batch_id: row.signaal_nrs for row in db.execute(sa.select(sjabloon).where(sjabloon.c.batch_id.in_(ids)))
         }
     form = feedback.template([kept[id] for id in ids if id in kept])
-    if form.num_rows:
+    if form.num_rows:  # a CSV for everybody: that is what comes back
         name = f"VS_TK_SJABLOON_{receiver.id}_{night:%Y%m%d}_001.csv.pgp"
         built.insert(0, encrypted(exchange, receiver, csvbytes.to_csv(form), "SJABLOON", "uit", name, night))
     try:

@@ -2,7 +2,8 @@
 
 A partij that is accepted before the freeze goes tonight, a later one tomorrow. Where its gemeente has meanwhile gone
 into one other gemeente, the partij follows; the uitvoerder is the one that serves that gemeente (and sector) on the
-night's date. A night is frozen once: run again, nothing is added to it.
+night's date, and on a night that is not one of its delivery days the partij stays waiting. A night is frozen once: run
+again, nothing is added to it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 from exchange.context import Exchange
 from exchange.register import ledger, states
 from exchange.register.tables import batch, nacht, partij, uitzondering
+from exchange.steps import levering
 from schemas import gemeenten
 
 
@@ -41,7 +43,7 @@ def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Bundl
             db.execute(sa.text("LOCK TABLE nacht, partij IN SHARE ROW EXCLUSIVE MODE"))
         if db.scalar(sa.select(nacht.c.nacht).where(nacht.c.nacht == night)) is None:
             db.execute(nacht.insert().values(nacht=night, bevroren_op=moment))
-            _freeze(exchange, db, night, shut)
+            _freeze(exchange, db, night, shut | _not_tonight(exchange, night))
             batches, rows = _size(db, night)
             ledger.append(db, moment, "NACHT_BEVROREN", {"nacht": str(night), "batches": batches, "regels": rows})
         left = [(row, _receiver(exchange, row, night)) for row in _waiting(db)]
@@ -52,23 +54,32 @@ def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Bundl
         )
 
 
+def _not_tonight(exchange: Exchange, night: date) -> set[str]:
+    """Uitvoerders who receive nothing in this night."""
+    every = exchange.config.uitvoerders.values()
+    return {uitvoerder.id for uitvoerder in every if not uitvoerder.levering.levert_op(night)}
+
+
 def _receiver(exchange: Exchange, row: sa.Row[Any], night: date) -> str | None:
     return exchange.config.uitvoerder_of(gemeenten.current(row.gemeentecode, night), night, row.sector)
 
 
-def _freeze(exchange: Exchange, db: sa.Connection, night: date, shut: set[str]) -> None:
-    """Assign every waiting partij to the batch of its uitvoerder and gemeente."""
+def _freeze(exchange: Exchange, db: sa.Connection, night: date, without: set[str]) -> None:
+    """Assign every waiting partij to the batch of its uitvoerder and gemeente, but for the uitvoerders in `without`."""
     members: dict[tuple[str, str], list[sa.Row[Any]]] = defaultdict(list)
     for row in _waiting(db):
         receiver = _receiver(exchange, row, night)
-        if receiver is not None and receiver not in shut:
+        if receiver is not None and receiver not in without:
             members[receiver, gemeenten.current(row.gemeentecode, night)].append(row)
+    for receiver, code in levering.empty_batches(exchange.config, night):
+        if receiver not in without:
+            members.setdefault((receiver, code), [])
     frozen = [
         {
             "nacht": night,
             "uitvoerder": receiver,
             "gemeentecode": code,
-            "bestand": f"VS_BATCH_{code}_{night:%Y%m%d}_001.csv.pgp",
+            "bestand": levering.name(exchange.config.uitvoerders[receiver], f"VS_BATCH_{code}_{night:%Y%m%d}_001"),
             "staat": states.Batch.BEVROREN,
             "regels": sum(row.over for row in parts),
         }
@@ -80,9 +91,9 @@ def _freeze(exchange: Exchange, db: sa.Connection, night: date, shut: set[str]) 
     assigned = [
         {"partij_id": part.id, "made": row.id} for row in made for part in members[row.uitvoerder, row.gemeentecode]
     ]
-    db.execute(
-        partij.update().where(partij.c.id == sa.bindparam("partij_id")).values(batch_id=sa.bindparam("made")), assigned
-    )
+    if assigned:
+        to_batch = partij.update().where(partij.c.id == sa.bindparam("partij_id"))
+        db.execute(to_batch.values(batch_id=sa.bindparam("made")), assigned)
 
 
 def _waiting(db: sa.Connection) -> list[sa.Row[Any]]:

@@ -57,9 +57,9 @@ def frozen(exchange: Exchange, night: date, codes: Sequence[str], without: Colle
 
 
 def portions(night: Frozen) -> Iterator[Sequence[sa.Row[Any]]]:
-    """The batches, gemeente after gemeente, in lots of at most PORTION rows or of one batch."""
+    """The batches with rows, gemeente after gemeente, in lots of at most PORTION rows or of one batch."""
     lot: list[sa.Row[Any]] = []
-    for row in night.batches:
+    for row in (one for one in night.batches if one.regels):
         if lot and sum(one.regels for one in lot) + row.regels > PORTION:
             yield lot
             lot = []

@@ -7,11 +7,13 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from docs import generate
+from exchange.configuration import Levering
 from schemas.retourcodes import RETOURCODES
 from tests.conftest import program
 
@@ -29,7 +31,16 @@ def test_a_document_says_what_the_schemas_say(name: str) -> None:
 
 def test_there_is_no_command_that_is_not_run() -> None:
     for name in generate.DOCUMENTS:
-        assert {language for language, _ in FENCE.findall(generate.render(name))} <= {"sh", "csv"}
+        assert {language for language, _ in FENCE.findall(generate.render(name))} <= {"sh", "csv", "toml"}
+
+
+def test_every_profile_in_an_example_is_one_that_we_take() -> None:
+    found = [
+        text for name in generate.DOCUMENTS for kind, text in FENCE.findall(generate.render(name)) if kind == "toml"
+    ]
+    assert found
+    for text in found:
+        Levering.model_validate(tomllib.loads(text)["levering"])
 
 
 def test_every_retourcode_is_published() -> None:

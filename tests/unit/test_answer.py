@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -122,6 +122,13 @@ def test_a_line_that_could_not_be_read_as_a_row_is_answered_too() -> None:
     assert found["signaal_id"].tolist() == ["a", "", "b"]
 
 
+def test_an_accepted_row_names_the_night_in_which_its_uitvoerder_receives() -> None:
+    block = judged((2, "a", "0363"), (3, "b", "0344"), (4, "c", "AFGEKEURD"))
+    later = {"0363|Huur": NIGHT + timedelta(days=3)}
+    lines = answer.controle_lines(TO, block, no_reasons(), nacht=NIGHT, uitvoerders=RECEIVERS, nachten=later)
+    assert frame(lines)["nacht"].tolist() == [str(NIGHT + timedelta(days=3)), str(NIGHT), ""]
+
+
 def test_a_block_of_only_unreadable_lines_is_answered() -> None:
     found = controle(judged(), why(2, "E-ROU-01"))
     assert found[["regelnr", "staat"]].to_numpy().tolist() == [["2", "AFGEKEURD"]]
@@ -173,7 +180,9 @@ def test_the_last_line_counts_and_balances() -> None:
 )
 def test_refused_rows_are_invited_for_a_night_that_can_still_be_met(moment: datetime, night: str) -> None:
     line = closing(moment, regels=1, aanvaard=0, afgekeurd=1, dubbel=0)
-    assert line["tekst"] == f"Levert u verbeterde regels vóór 04:00 aan, dan gaan ze mee in de nacht van {night}."
+    assert line["tekst"].startswith(
+        f"Levert u verbeterde regels vóór 04:00 aan, dan gaan ze mee in de nacht van {night},"
+    )
 
 
 def test_without_refused_rows_nobody_is_invited() -> None:

@@ -174,6 +174,17 @@ def test_a_wrong_variable_is_named_as_such(folder: Path, monkeypatch: pytest.Mon
     assert (found.file, found.place) == ("omgeving", "NACHTPOST_INTAKE__THREADS")
 
 
+def test_a_choice_of_columns_is_judged_where_it_stands(folder: Path) -> None:
+    file = folder / "uitvoerders" / "zuid.toml"
+    file.write_text(file.read_text() + '[levering]\nkolommen = ["signaal_ref", "soort", "urgent", "staat"]\n')
+
+    found = only(folder)
+
+    assert (found.file, found.place) == ("uitvoerders/zuid.toml", "levering.kolommen")
+    assert found.problem.startswith("staat is geen kolom van BAT1; vervangt_signaal_ref ontbreekt")
+    assert found.mend.startswith("Bedoelde u straat in plaats van staat?")
+
+
 def test_everything_wrong_is_said_at_once(folder: Path, keys: Keys) -> None:
     change(folder, "nachtpost.toml", "[opslag]", '[intake]\nthreds = 4\n[uitlevering]\ntijd = "02:30"\n[opslag]')
     change(folder, "partners/woonzo.toml", '"Huur"', '"Hure"')
