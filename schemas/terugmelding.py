@@ -38,10 +38,9 @@ COUNTS = (
 )
 
 #: Last words of a CONTROLE with refused rows.
-SLOTZIN = (
-    "Levert u verbeterde regels vóór {sluitingstijd} aan, dan gaan ze mee in de nacht van {datum}, of in de eerste "
-    "daarna waarin de uitvoerder bestanden ontvangt."
-)
+SLOTZIN = "Levert u verbeterde regels vóór {sluitingstijd} aan, dan gaan ze mee in de nacht van {datum}."
+#: What follows where not every uitvoerder receives files every night.
+SLOTZIN_DAGEN = " Ontvangt de uitvoerder dan niets, dan gaan ze mee in zijn eerstvolgende nacht."
 
 
 class Terugmelding(pandera.DataFrameModel):

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from schemas import gemeenten, retourcodes, waarden
 from schemas.signaal import RETOURKOLOMMEN
-from schemas.terugmelding import COLUMNS, COUNTS, LAYOUT, SLOTZIN
+from schemas.terugmelding import COLUMNS, COUNTS, LAYOUT, SLOTZIN, SLOTZIN_DAGEN
 from transforms import dates
 from transforms.csvbytes import constant
 from transforms.identity import signaal_ref
@@ -135,11 +135,13 @@ def by_line(
     )
 
 
-def controle_bestand(to: Answered, counts: Mapping[str, int], *, nacht: date, sluitingstijd: time) -> pa.Table:
+def controle_bestand(
+    to: Answered, counts: Mapping[str, int], *, nacht: date, sluitingstijd: time, elke_nacht: bool = True
+) -> pa.Table:
     """The BESTAND line that closes a CONTROLE: the counts, and how to have refused rows go along after all.
 
     nacht: the first in which accepted rows go. counts: regels, aanvaard, afgekeurd, dubbel and any other of COUNTS;
-    accepted rows that are nowhere else wait.
+    accepted rows that are nowhere else wait. elke_nacht: every receiver gets files every night.
     """
     whole = dict.fromkeys(COUNTS, 0) | dict(counts)
     if "wachtend" not in counts:
@@ -150,7 +152,7 @@ def controle_bestand(to: Answered, counts: Mapping[str, int], *, nacht: date, sl
     if whole["afgekeurd"]:
         local = to.tijdstip.astimezone(dates.AMSTERDAM)
         late = local.time() >= sluitingstijd
-        values["tekst"] = SLOTZIN.format(
+        values["tekst"] = (SLOTZIN if elke_nacht else SLOTZIN + SLOTZIN_DAGEN).format(
             sluitingstijd=f"{sluitingstijd:%H:%M}", datum=local.date() + timedelta(days=1 if late else 0)
         )
     return tm1(to, "CONTROLE", "BESTAND", 1, values)

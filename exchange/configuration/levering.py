@@ -110,6 +110,11 @@ class Levering(Model):
             )
         return self
 
+    @property
+    def elke_nacht(self) -> bool:
+        """Whether there is no night that is not this uitvoerder's."""
+        return self.feestdagen and len(self.dagen) == len(DAGEN)
+
     def levert_op(self, night: date) -> bool:
         """Whether the night of this date is one of this uitvoerder's."""
         from transforms.dates import public_holidays  # slow to import, and only needed for who has days

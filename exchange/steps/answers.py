@@ -120,9 +120,14 @@ class Controle:
 
     def close(self, counts: Mapping[str, int]) -> None:
         """Add the BESTAND line and finish the files."""
-        closing = self._exchange.config.uitlevering.sluitingstijd
+        config = self._exchange.config
+        # an uitvoerder hears of its own terugkoppeling, which waits for nobody's days
+        daily = self._partner.id in config.uitvoerders or all(
+            one.levering.elke_nacht for one in config.uitvoerders.values()
+        )
+        closing = config.uitlevering.sluitingstijd
         first = min(self._nights, default=self.night)
-        lines = answer.controle_bestand(self.to, counts, nacht=first, sluitingstijd=closing)
+        lines = answer.controle_bestand(self.to, counts, nacht=first, sluitingstijd=closing, elke_nacht=daily)
         self._write("CONTROLE", csvbytes.to_csv(lines, header=False))
         self._open.close()
         for soort, stream in self._streams.items():

@@ -180,9 +180,7 @@ def test_the_last_line_counts_and_balances() -> None:
 )
 def test_refused_rows_are_invited_for_a_night_that_can_still_be_met(moment: datetime, night: str) -> None:
     line = closing(moment, regels=1, aanvaard=0, afgekeurd=1, dubbel=0)
-    assert line["tekst"].startswith(
-        f"Levert u verbeterde regels vóór 04:00 aan, dan gaan ze mee in de nacht van {night},"
-    )
+    assert line["tekst"] == f"Levert u verbeterde regels vóór 04:00 aan, dan gaan ze mee in de nacht van {night}."
 
 
 def test_without_refused_rows_nobody_is_invited() -> None:
@@ -245,3 +243,13 @@ def test_the_retour_columns_of_an_earlier_correction_file_are_replaced() -> None
 
 def test_no_refused_rows_are_no_correction_file() -> None:
     assert answer.correction_rows(text(signaal_id=["a"]).slice(1), no_reasons()).num_rows == 0
+
+
+def test_the_last_line_tells_of_nights_in_which_an_uitvoerder_receives_nothing() -> None:
+    counts = {"regels": 1, "afgekeurd": 1, "aanvaard": 0, "dubbel": 0}
+    lines = answer.controle_bestand(TO, counts, nacht=NIGHT, sluitingstijd=time(4, 0), elke_nacht=False)
+    assert (
+        frame(lines)
+        .iloc[0]["tekst"]
+        .endswith("Ontvangt de uitvoerder dan niets, dan gaan ze mee in zijn eerstvolgende nacht.")
+    )
