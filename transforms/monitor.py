@@ -109,9 +109,7 @@ def report(figures: Figures, maand: str, drempel: int, inwoners: Mapping[str, in
     return pa.table({name: pa.array([(fixed | line)[name] for line in lines], pa.string()) for name in mon1.COLUMNS})
 
 
-def _line(
-    code: str, sector: str, figures: Mapping[str, int | None], inwoners: int
-) -> dict[str, str]:
+def _line(code: str, sector: str, figures: Mapping[str, int | None], inwoners: int) -> dict[str, str]:
     """One line; a figure that is None is protected."""
     signalen = figures["signalen"]
     per_1000 = f"{signalen * 1000 / inwoners:.1f}".replace(".", ",") if signalen is not None and inwoners else ""
