@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typer import Typer
 
-from exchange.cli import check_file, config, demo, ledger, night, partner, reference, register, sandbox, where
+from exchange.cli import check_file, config, demo, ledger, monitor, night, partner, reference, register, sandbox, where
 from exchange.cli.door import Door, remember
 
 app = Typer(
@@ -27,6 +27,7 @@ app.command("terugkoppeling")(night.terugkoppeling)
 app.command("uitlevering")(night.uitlevering)
 app.command("status")(where.status)
 app.command("find")(where.find)
+app.command("monitor")(monitor.monitor)
 app.command("check-file")(check_file.check_file)
 app.command("demo")(demo.demo)
 

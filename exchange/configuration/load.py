@@ -20,6 +20,7 @@ from exchange.configuration import agreements, coverage, keys, problems, vertali
 from exchange.configuration.models import (
     ExchangeSettings,
     IntakeSettings,
+    MonitorSettings,
     OpslagSettings,
     Partner,
     PgpSettings,
@@ -45,6 +46,7 @@ class Configuration:
     intake: IntakeSettings
     uitlevering: UitleveringSettings
     pgp: PgpSettings
+    monitor: MonitorSettings
     partners: Mapping[str, Partner]
     uitvoerders: Mapping[str, Uitvoerder]
     overeenkomsten: pa.Table
@@ -115,6 +117,7 @@ def load(folder: Path) -> Configuration:
         intake=settings.intake,
         uitlevering=settings.uitlevering,
         pgp=settings.pgp,
+        monitor=settings.monitor,
         partners=known,
         uitvoerders={uitvoerder.id: uitvoerder for uitvoerder in serving.values()},
         overeenkomsten=agreed.table,

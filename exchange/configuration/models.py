@@ -360,6 +360,12 @@ class UitleveringSettings(Model):
     terugkoppeling_dagen: Annotated[int, Field(ge=1, le=365)] = 28
 
 
+class MonitorSettings(Model):
+    """Counts below `drempel` are protected in the anonymous figures."""
+
+    drempel: Annotated[int, Field(ge=3)] = 5
+
+
 class PgpSettings(Model):
     """Outgoing OpenPGP. Compression as algorithm and level: `zlib:1`, `zip:6`, `none`."""
 
@@ -378,6 +384,7 @@ class Settings(BaseSettings):
     intake: IntakeSettings = IntakeSettings()
     uitlevering: UitleveringSettings = UitleveringSettings()
     pgp: PgpSettings = PgpSettings()
+    monitor: MonitorSettings = MonitorSettings()
 
     @classmethod
     def settings_customise_sources(
