@@ -42,6 +42,7 @@ from airflow.sdk import CronPartitionTimetable, TriggerRule, dag, get_current_co
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from dags.step import RETRIED, named, needs_a_person, night, opened, tell
+from schemas.nacht import UITLEVERING
 
 #: An Airflow task costs seconds of start-up, so gemeenten are built in at most this many shards.
 SHARDS = 3
@@ -50,8 +51,9 @@ SHARDS = 3
 @dag(
     dag_display_name="Uitlevering",
     description="Elke nacht: bundelen, bouwen, publiceren, afsluiten.",
-    # never between 02:00 and 03:00, an hour that does not exist in March
-    schedule=CronPartitionTimetable("30 4 * * *", timezone="Europe/Amsterdam", key_format="%Y-%m-%d"),
+    schedule=CronPartitionTimetable(
+        f"{UITLEVERING.minute} {UITLEVERING.hour} * * *", timezone="Europe/Amsterdam", key_format="%Y-%m-%d"
+    ),
     catchup=False,
     max_active_runs=1,
     default_args=RETRIED,

@@ -24,6 +24,7 @@ from exchange.steps.check_file import check_file
 from exchange.steps.pickup import DONE, HALF, LONGEST_NAME
 from schemas import batch, manifest, retourcodes, signaal, terugkoppeling, terugmelding, uitkomst
 from schemas.codelijsten import EINDRESULTAAT, REDEN_INTREKKING, SIGNAALPARTNER, SIGNAALSTATUS, SOORT
+from schemas.nacht import UITLEVERING
 from schemas.retourcodes import Niveau, Retourcode
 from schemas.uitkomst import UITKOMSTEN
 from transforms import dates, lines
@@ -105,6 +106,7 @@ def render(name: str) -> str:
         fouten=table(("regel", "u schrijft", "code", "u leest"), _mistakes()),
         intake=IntakeSettings(),
         uitlevering=UitleveringSettings(),
+        nacht=UITLEVERING,
         werkdagen=Rules.einde_levering_werkdagen,
         half=", ".join(f"`{ending}`" for ending in HALF),
         opgehaald=DONE,

@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from exchange.configuration.base import Model, exists_every_day, wrong
+from exchange.configuration.base import Model, wrong
 from exchange.configuration.levering import Levering
 from exchange.configuration.vertaling import Vertaling
 from exchange.faults import ConfigurationFault, Problem
@@ -353,9 +353,8 @@ class IntakeSettings(Model):
 
 
 class UitleveringSettings(Model):
-    """When the night is (Europe/Amsterdam), and when we expect an answer."""
+    """Until when we promise that a file goes along tonight (Amsterdam), and when we expect an answer (days)."""
 
-    tijd: Annotated[time, AfterValidator(exists_every_day)] = time(4, 30)
     sluitingstijd: time = time(4, 0)
     terugkoppeling_dagen: Annotated[int, Field(ge=1, le=365)] = 28
 

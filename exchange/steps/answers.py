@@ -21,6 +21,7 @@ from exchange.context import AMSTERDAM, Exchange
 from exchange.register import ledger, outbox
 from exchange.register.aanleveringen import Received
 from exchange.steps import levering
+from schemas.nacht import UITLEVERING
 from transforms import answer, csvbytes
 from transforms.answer import Answered
 from transforms.lines import BOM
@@ -70,10 +71,10 @@ def name(file: Received, soort: str, number: int, ending: str = ".csv.pgp") -> s
     return f"{stem}_{soort}_{number:06d}{ending}"
 
 
-def expected_night(exchange: Exchange, moment: datetime) -> date:
+def expected_night(moment: datetime) -> date:
     """The night that takes along what is accepted at `moment`, where the uitvoerder receives files in it."""
     local = moment.astimezone(AMSTERDAM)
-    before = local.time().replace(tzinfo=None) < exchange.config.uitlevering.tijd
+    before = local.time().replace(tzinfo=None) < UITLEVERING
     return local.date() if before else local.date() + timedelta(days=1)
 
 
@@ -86,7 +87,7 @@ class Controle:
     def __init__(self, exchange: Exchange, partner: Partij, file: Received, number: int, moment: datetime) -> None:
         self._exchange, self._partner, self._file, self._number = exchange, partner, file, number
         self.to = to_file(exchange, file, number, moment)
-        self.night = expected_night(exchange, moment)
+        self.night = expected_night(moment)
         self._nights: set[date] = set()  # in which accepted rows go
         self._open = ExitStack()
         self._streams: dict[str, Any] = {}

@@ -128,7 +128,7 @@ def test_a_folder_that_holds_is_read_as_frozen_models(folder: Path) -> None:
     assert config.partij("woonzo") is config.partners["woonzo"]
     assert config.partij("zuid") is config.uitvoerders["zuid"]
     assert config.partners["woonzo"].sectoren == ("Huur",)
-    assert config.uitlevering.tijd == time(4, 30)
+    assert config.uitlevering.sluitingstijd == time(4)
     assert config.overeenkomsten.to_pylist() == [
         {
             "partner": "woonzo",
@@ -186,7 +186,9 @@ def test_a_choice_of_columns_is_judged_where_it_stands(folder: Path) -> None:
 
 
 def test_everything_wrong_is_said_at_once(folder: Path, keys: Keys) -> None:
-    change(folder, "nachtpost.toml", "[opslag]", '[intake]\nthreds = 4\n[uitlevering]\ntijd = "02:30"\n[opslag]')
+    change(
+        folder, "nachtpost.toml", "[opslag]", '[intake]\nthreds = 4\n[uitlevering]\nsluitingstijd = "laat"\n[opslag]'
+    )
     change(folder, "partners/woonzo.toml", '"Huur"', '"Hure"')
     change(folder, "uitvoerders/zuid.toml", "poort = 22", "poort = 99999")
     write_party(folder, "partners", "zuid", keys, 'sectoren = ["Energie"]\n')
@@ -198,7 +200,7 @@ def test_everything_wrong_is_said_at_once(folder: Path, keys: Keys) -> None:
 
     assert found >= {
         ("nachtpost.toml", "intake.threds"),
-        ("nachtpost.toml", "uitlevering.tijd"),
+        ("nachtpost.toml", "uitlevering.sluitingstijd"),
         ("partners/woonzo.toml", "sectoren nr. 1"),
         ("partners/kapot.toml", "regel 2"),
         ("uitvoerders/zuid.toml", "sftp.poort"),
@@ -228,7 +230,6 @@ def test_everything_wrong_is_said_at_once(folder: Path, keys: Keys) -> None:
         ("uitvoerders/zuid.toml", "2021-01-01", "2021-01-01, tot = 2020-12-31", "gemeenten nr. 1", "laatste dag"),
         ("uitvoerders/zuid.toml", '"0363"', '"363"', "gemeenten nr. 1, code", "niet de juiste vorm"),
         ("uitvoerders/zuid.toml", 'id = "', 'urgent_soorten = ["EIND"]\nid = "', "urgent_soorten nr. 1", "EINDE"),
-        ("nachtpost.toml", "[opslag]", '[uitlevering]\ntijd = "02:00"\n[opslag]', "uitlevering.tijd", "maart"),
         ("nachtpost.toml", "[opslag]", "[intake]\nmax_regels = 16777216\n[opslag]", "intake.max_regels", "16777215"),
         ("nachtpost.toml", "[opslag]", "[onzin]\na = 1\n[opslag]", "onzin", "kennen wij niet"),
         ("nachtpost.toml", '{ id = 1', '{ id = 1, bestand = "keys/hash-1.key" }, { id = 1', "opslag", "eigen id"),
@@ -279,13 +280,6 @@ def test_a_connection_is_asked_for_at_first_use_and_a_missing_one_is_said(
     (problem,) = fault.value.problems
     assert "woonzo_sftp" in problem.problem
     assert "AIRFLOW_CONN_WOONZO_SFTP" in problem.mend
-
-
-@pytest.mark.parametrize("tijd", ["01:59", "03:00", "04:30"])
-def test_hours_that_always_exist_are_allowed(folder: Path, tijd: str) -> None:
-    change(folder, "nachtpost.toml", "[opslag]", f'[uitlevering]\ntijd = "{tijd}"\n[opslag]')
-
-    assert load(folder).uitlevering.tijd == time.fromisoformat(tijd)
 
 
 def test_a_secret_is_never_repeated(folder: Path) -> None:
