@@ -80,8 +80,18 @@ def find(exchange: Exchange, ref: str) -> dict[str, Any] | None:
             zending.c.opgehaald_op.label("batch_opgehaald_op"),
             uitzondering.c.staat.label("uitzondering"),
         )
-        .select_from(signaal)
-        .join(aanlevering, aanlevering.c.nr == nr >> 24)
+        .select_from(located())
+        .where(signaal.c.nr == nr)
+    )
+    with exchange.register.connect() as db:
+        row = db.execute(query).mappings().first()
+    return {"signaal_ref": ref, "regelnr": nr & 0xFFFFFF, **row} if row else None
+
+
+def located() -> sa.Join:
+    """Each accepted signaal with its aanlevering and partij and, as far as they are there, what it went with."""
+    return (
+        signaal.join(aanlevering, aanlevering.c.nr == signaal.c.nr.bitwise_rshift(24))
         .join(
             partij,
             sa.and_(
@@ -93,11 +103,7 @@ def find(exchange: Exchange, ref: str) -> dict[str, Any] | None:
         .join(batch, batch.c.id == partij.c.batch_id, isouter=True)
         .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
         .join(uitzondering, uitzondering.c.signaal_nr == signaal.c.nr, isouter=True)
-        .where(signaal.c.nr == nr)
     )
-    with exchange.register.connect() as db:
-        row = db.execute(query).mappings().first()
-    return {"signaal_ref": ref, "regelnr": nr & 0xFFFFFF, **row} if row else None
 
 
 def newest_ref(exchange: Exchange, partner: str, signaal_id: str) -> str | None:

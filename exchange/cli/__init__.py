@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typer import Typer
 
-from exchange.cli import check_file, config, demo, ledger, monitor, night, partner, reference, register, sandbox, where
+from exchange.cli import (
+    bewijs,
+    check_file,
+    config,
+    demo,
+    ledger,
+    monitor,
+    night,
+    partner,
+    reference,
+    register,
+    sandbox,
+    where,
+)
 from exchange.cli.door import Door, remember
 
 app = Typer(
@@ -28,6 +41,7 @@ app.command("uitlevering")(night.uitlevering)
 app.command("status")(where.status)
 app.command("find")(where.find)
 app.command("monitor")(monitor.monitor)
+app.command("bewijs")(bewijs.bewijs)
 app.command("check-file")(check_file.check_file)
 app.command("demo")(demo.demo)
 
