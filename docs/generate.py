@@ -20,6 +20,7 @@ import pandera.pandas as pandera
 
 from exchange.configuration import Levering
 from exchange.configuration.models import IntakeSettings, Profiel, UitleveringSettings
+from exchange.steps import answers, proef
 from exchange.steps.check_file import check_file
 from exchange.steps.pickup import DONE, HALF, LONGEST_NAME
 from schemas import batch, manifest, retourcodes, signaal, terugkoppeling, terugmelding, uitkomst
@@ -111,6 +112,10 @@ def render(name: str) -> str:
         half=", ".join(f"`{ending}`" for ending in HALF),
         opgehaald=DONE,
         langste_naam=LONGEST_NAME,
+        proef_in=proef.IN,
+        proef_uit=answers.PROEF,
+        proef_uren=int(proef.BEWAARTIJD.total_seconds() / 3600),
+        proefzin=terugmelding.PROEFZIN,
         max_regel=lines.MAX_LINE,
         dates=dates,
         slotzin=terugmelding.SLOTZIN,

@@ -8,14 +8,18 @@ import numpy as np
 import sqlalchemy as sa
 
 from exchange.context import Exchange
-from exchange.register import balance
+from exchange.register import balance, states
 from exchange.register.aanleveringen import Soort
 from exchange.register.tables import aanlevering, batch, partij, signaal, uitzondering, zending
 from transforms import identity
 
+#: What check counts in every file.
+COUNTED = ("regels", "aanvaard", "afgekeurd", "dubbel")
+
 
 def status(exchange: Exchange) -> dict[str, Any]:
-    """`aanleveringen`, `terugkoppelingen`, `batches` and `balans`, as `nachtpost status --json` prints them."""
+    """`aanleveringen`, `proeven` (while their files are there), `terugkoppelingen`, `batches` and `balans`, as
+    `nachtpost status --json` prints them."""
     with exchange.register.connect() as db:
         counts = balance.per_aanlevering(db)
         proof = balance.prove(db)
@@ -37,16 +41,13 @@ def status(exchange: Exchange) -> dict[str, Any]:
                 for row in files
                 if row.soort == Soort.SIGNALEN
             ],
-            "terugkoppelingen": [
-                {
-                    "uitvoerder": row.partner,
-                    "bestand": row.bestand,
-                    "staat": row.staat,
-                    "code": row.code,
-                    **{name: getattr(row, name) for name in ("regels", "aanvaard", "afgekeurd", "dubbel")},
-                }
+            "proeven": [
+                {"partner": row.partner, **_read(row)}
                 for row in files
-                if row.soort == Soort.TERUGKOPPELING
+                if row.soort == Soort.PROEF and row.staat != states.Aanlevering.GEWIST
+            ],
+            "terugkoppelingen": [
+                {"uitvoerder": row.partner, **_read(row)} for row in files if row.soort == Soort.TERUGKOPPELING
             ],
             "batches": [
                 {
@@ -60,6 +61,11 @@ def status(exchange: Exchange) -> dict[str, Any]:
             ],
             "balans": {"klopt": proof.klopt, **proof.totals},
         }
+
+
+def _read(row: sa.Row[Any]) -> dict[str, Any]:
+    """How a file was read that is in no balance."""
+    return {name: getattr(row, name) for name in ("bestand", "staat", "code", *COUNTED)}
 
 
 def find(exchange: Exchange, ref: str) -> dict[str, Any] | None:

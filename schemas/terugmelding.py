@@ -42,6 +42,12 @@ SLOTZIN = "Levert u verbeterde regels vóór {sluitingstijd} aan, dan gaan ze me
 #: What follows where not every uitvoerder receives files every night.
 SLOTZIN_DAGEN = " Ontvangt de uitvoerder dan niets, dan gaan ze mee in zijn eerstvolgende nacht."
 
+#: Last words of the CONTROLE of a proef.
+PROEFZIN = (
+    "Dit was een proef: er is niets geregistreerd en niets doorgezet. Zet het bestand in de map in/ om het aan te "
+    "leveren."
+)
+
 
 class Terugmelding(pandera.DataFrameModel):
     """TM1, in the order of the file; every column is text."""
@@ -55,7 +61,7 @@ class Terugmelding(pandera.DataFrameModel):
         "gaat de regel over het bestand of over één regel daarvan", "REGEL", waarden=["BESTAND", "REGEL"]
     )
     tijdstip: Tekst = kolom("wanneer wij dit bestand maakten", "2026-03-31T16:46:00+02:00", INSTANT)
-    proef: Tekst = kolom("J bij een proef", "N", waarden=["J", "N"])
+    proef: Tekst = kolom("J bij een proef: niets van het bestand telt mee", "N", waarden=["J", "N"])
     partner: Tekst = kolom("uw id bij ons", "huur-01")
     bestand: Tekst = kolom("het bestand waarop dit antwoordt", "VS_SIG_huur-01_20260331_001.csv.pgp")
     bestand_sha256: Tekst = kolom("sha256 van dat bestand, zoals u het versleuteld neerzette", "0" * 64, SHA256_OF_LEEG)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from schemas import gemeenten, retourcodes, waarden
 from schemas.signaal import RETOURKOLOMMEN
-from schemas.terugmelding import COLUMNS, COUNTS, LAYOUT, SLOTZIN, SLOTZIN_DAGEN
+from schemas.terugmelding import COLUMNS, COUNTS, LAYOUT, PROEFZIN, SLOTZIN, SLOTZIN_DAGEN
 from transforms import dates
 from transforms.csvbytes import constant
 from transforms.identity import signaal_ref
@@ -138,7 +138,8 @@ def by_line(
 def controle_bestand(
     to: Answered, counts: Mapping[str, int], *, nacht: date, sluitingstijd: time, elke_nacht: bool = True
 ) -> pa.Table:
-    """The BESTAND line that closes a CONTROLE: the counts, and how to have refused rows go along after all.
+    """The BESTAND line that closes a CONTROLE: the counts, and how to have refused rows go along after all; of a proef,
+    that nothing goes along.
 
     nacht: the first in which accepted rows go. counts: regels, aanvaard, afgekeurd, dubbel and any other of COUNTS;
     accepted rows that are nowhere else wait. elke_nacht: every receiver gets files every night.
@@ -149,7 +150,9 @@ def controle_bestand(
         whole["wachtend"] = whole["aanvaard"] - sum(whole[name] for name in gone)
     values = {name: str(whole[name]) for name in COUNTS}
     values |= {"staat": "AANVAARD", "reden_nr": "0", "nacht": str(nacht) if whole["aanvaard"] else ""}
-    if whole["afgekeurd"]:
+    if to.proef:
+        values["tekst"] = PROEFZIN
+    elif whole["afgekeurd"]:
         local = to.tijdstip.astimezone(dates.AMSTERDAM)
         late = local.time() >= sluitingstijd
         values["tekst"] = (SLOTZIN if elke_nacht else SLOTZIN + SLOTZIN_DAGEN).format(

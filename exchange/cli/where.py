@@ -31,6 +31,7 @@ def status(config: door.Config = None, json: door.Json = False) -> None:
     door.answer(
         found,
         _listed("Aanleveringen", found["aanleveringen"]),
+        *([_listed("Proeven", found["proeven"])] if found["proeven"] else []),
         *([_listed("Terugkoppelingen", found["terugkoppelingen"])] if found["terugkoppelingen"] else []),
         _listed("Batches", _per_uitvoerder(found["batches"])),
         _listed("Balans", [{**balance, "klopt": "ja" if balance["klopt"] else "NEE"}]),

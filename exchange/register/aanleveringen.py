@@ -20,7 +20,14 @@ class Soort(StrEnum):
     """What a received file holds, and with that who sends it."""
 
     SIGNALEN = "SIGNALEN"  # from a partner
+    PROEF = "PROEF"  # from a partner: signalen that are read and answered, and are no signalen
     TERUGKOPPELING = "TERUGKOPPELING"  # from an uitvoerder
+
+    @property
+    def taken_along(self) -> tuple[Soort, ...]:
+        """What is picked up and checked in the same round, of the same parties, in this order: a proef before the file
+        that it tries, whose rows it would otherwise call known."""
+        return (Soort.PROEF, Soort.SIGNALEN) if self is Soort.SIGNALEN else (self,)
 
 
 @dataclass(frozen=True)
@@ -31,12 +38,23 @@ class Received:
     """
 
     nr: int
+    soort: Soort
     partner: str
     bestand: str
     sha256: str
     archief: str
     opgehaald_op: datetime
     eerder_op: datetime | None
+
+    @property
+    def proef(self) -> bool:
+        """Whether nothing of it may become a signaal."""
+        return self.soort is Soort.PROEF
+
+    @property
+    def reeks(self) -> str:
+        """The series that its answers are numbered in: those of a proef leave no gap in the real one."""
+        return "proef" if self.proef else "terugmelding"
 
 
 @dataclass(frozen=True)
@@ -54,19 +72,28 @@ class Verdict:
 
 
 def received(db: sa.Connection, nr: int) -> Received:
-    """The file with this number, and whether its bytes already reached a CONTROLE for this partner."""
+    """The file with this number, and whether its bytes already reached a CONTROLE for this partner.
+
+    A proef is never remembered, nor does it remember.
+    """
     row = db.execute(sa.select(aanlevering).where(aanlevering.c.nr == nr)).one()
-    earlier = db.scalar(
-        sa.select(aanlevering.c.opgehaald_op)
-        .where(
-            aanlevering.c.partner == row.partner,
-            aanlevering.c.sha256 == row.sha256,
-            aanlevering.c.staat == states.Aanlevering.GECONTROLEERD,
+    earlier = (
+        None
+        if row.soort == Soort.PROEF
+        else db.scalar(
+            sa.select(aanlevering.c.opgehaald_op)
+            .where(
+                aanlevering.c.partner == row.partner,
+                aanlevering.c.soort == row.soort,
+                aanlevering.c.sha256 == row.sha256,
+                aanlevering.c.staat == states.Aanlevering.GECONTROLEERD,
+            )
+            .order_by(aanlevering.c.nr)
+            .limit(1)
         )
-        .order_by(aanlevering.c.nr)
-        .limit(1)
     )
-    return Received(row.nr, row.partner, row.bestand, row.sha256, row.archief, row.opgehaald_op, earlier)
+    soort = Soort(row.soort)
+    return Received(row.nr, soort, row.partner, row.bestand, row.sha256, row.archief, row.opgehaald_op, earlier)
 
 
 def close(
@@ -116,10 +143,16 @@ def close(
         signalen.insert(db, terugkoppeling, block)
     if told:
         db.execute(te_melden.insert().from_select(["aanlevering_nr", "partner"], _concerned(file.nr)))
-    outbox.take_numbers(db, file.partner, "terugmelding", first_number, numbers)
+    outbox.take_numbers(db, file.partner, file.reeks, first_number, numbers)
     outbox.add(db, nu, answers)
     counts = {"regels": verdict.regels, "aanvaard": verdict.aanvaard, "afgekeurd": verdict.afgekeurd}
-    ledger.append(db, nu, str(verdict.staat), {"aanlevering": file.nr, "code": verdict.code, **counts})
+    event = event_of(file.soort, verdict.staat)
+    ledger.append(db, nu, event, {"aanlevering": file.nr, "code": verdict.code, **counts})
+
+
+def event_of(soort: Soort, staat: states.Aanlevering) -> str:
+    """How the ledger calls that a file came into `staat`; nobody may take a proef for a delivery."""
+    return f"PROEF_{staat}" if soort is Soort.PROEF else str(staat)
 
 
 def _concerned(nr: int) -> sa.Select[Any]:

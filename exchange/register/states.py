@@ -15,6 +15,7 @@ class Aanlevering(StrEnum):
     GECONTROLEERD = "GECONTROLEERD"  # read; its rows accepted or refused one by one
     AFGEKEURD = "AFGEKEURD"  # refused as a whole, with one code
     HERHAALD = "HERHAALD"  # the same bytes as one that was read before
+    GEWIST = "GEWIST"  # a proef whose time is over: the file is gone, here and at the partner
 
 
 class Zending(StrEnum):
@@ -37,6 +38,8 @@ class Batch(StrEnum):
 #: Pairs, because a dictionary would take states of two machines with the same name for one.
 TRANSITIONS: tuple[tuple[StrEnum, frozenset[StrEnum]], ...] = (
     (Aanlevering.OPGEHAALD, frozenset({Aanlevering.GECONTROLEERD, Aanlevering.AFGEKEURD, Aanlevering.HERHAALD})),
+    (Aanlevering.GECONTROLEERD, frozenset({Aanlevering.GEWIST})),
+    (Aanlevering.AFGEKEURD, frozenset({Aanlevering.GEWIST})),
     (Zending.GEBOUWD, frozenset({Zending.GEUPLOAD})),
     (Zending.GEUPLOAD, frozenset({Zending.GEPUBLICEERD})),  # never back: what was collected must not come again
     (Zending.GEPUBLICEERD, frozenset({Zending.OPGEHAALD, Zending.VERWIJDERD})),

@@ -184,7 +184,7 @@ stil_seconden = 0.5
         if declares:
             text += "\n[verklaring]\nvan = 2025-01-01\n"
         (self._folder / "config" / "partners" / f"{party}.toml").write_text(text)
-        self._folders(party, ("in", "terugmelding"), _LEESMIJ_PARTNER)
+        self._folders(party, ("in", "in/proef", "terugmelding"), _LEESMIJ_PARTNER)
 
     def uitvoerder(self, party: str, codes: list[str], levering: str = "", uitleg: str = "") -> None:
         """An uitvoerder that serves `codes`."""
@@ -259,6 +259,8 @@ _LEESMIJ_PARTNER = """Welkom bij Nachtpost (zandbak).
 in/            Zet hier uw bestanden neer, met PGP versleuteld en ondertekend:
                VS_SIG_<uw naam>_<jjjjmmdd>_<nnn>.csv.pgp
 in/opgehaald/  Hierheen verplaatsen wij wat wij hebben opgehaald.
+in/proef/      Hier kunt u hetzelfde bestand eerst proberen: het antwoord komt in terugmelding/proef/, en verder
+               gebeurt er niets mee. Na 24 uur halen wij beide weg.
 terugmelding/  Hier leest u wat wij ontvingen, wat is afgekeurd en waarom, en wat is doorgezet.
 
 "in" is vanuit Nachtpost gezien: wat naar ons toe komt.

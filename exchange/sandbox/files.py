@@ -99,9 +99,10 @@ def drop_file(
     encrypt: bool = True,
     stranger: bool = False,
     cut: bool = False,
+    to: str = "in",
 ) -> Path:
     """Put a file in the `in/` of a party (also an uitvoerder), as its own gpg would make it."""
-    target = folder / "sftp" / partner / "in" / name
+    target = folder / "sftp" / partner / to / name
     if encrypt:
         content = _message(folder / "parties" / partner, content, sign=sign, stranger=stranger)
     if cut:

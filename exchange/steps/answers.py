@@ -1,7 +1,8 @@
 """The answers to a party: built and encrypted before the step that caused them is recorded, so none can be lost.
 
 ONTVANGST and CONTROLE are named after the file that they answer, DOORGEZET and UITKOMST after the day; each carries a
-`terugmelding_nr` that rises per party. The CONTROLE streams into gpg block by block while the file is read.
+`terugmelding_nr` that rises per party. The CONTROLE streams into gpg block by block while the file is read. Answers to
+a proef say so in their name, in their folder and in every line.
 """
 
 from __future__ import annotations
@@ -27,20 +28,25 @@ from transforms.answer import Answered
 from transforms.lines import BOM
 from transforms.verdict import Judged
 
-FOLDER = "terugmelding"
+FOLDER, PROEF = "terugmelding", "terugmelding/proef"
 
 
 def to_file(exchange: Exchange, file: Received, number: int, moment: datetime) -> Answered:
     """What every line of an answer to `file` starts with."""
     with exchange.register.connect() as db:
         head = ledger.head(db)
-    return Answered(number, moment, file.partner, file.bestand, file.sha256, head)
+    return Answered(number, moment, file.partner, file.bestand, file.sha256, head, file.proef)
 
 
-def next_number(exchange: Exchange, partner: str) -> int:
+def next_number(exchange: Exchange, partner: str, reeks: str = "terugmelding") -> int:
     """The terugmelding_nr of the partner's next answer; taken when the answer is recorded."""
     with exchange.register.connect() as db:
-        return outbox.next_number(db, partner, "terugmelding")
+        return outbox.next_number(db, partner, reeks)
+
+
+def folder(file: Received) -> str:
+    """Where the answers to `file` go."""
+    return PROEF if file.proef else FOLDER
 
 
 def ontvangst(
@@ -59,8 +65,10 @@ def ontvangst(
     table = answer.ontvangst(to_file(exchange, file, number, moment), *reden, gelezen=gelezen)
     content = csvbytes.to_csv(table)
     if exchange.keyring.can_encrypt(partner.pgp.vingerafdrukken[0], moment):
-        return encrypted(exchange, partner, content, "ONTVANGST", name(file, "ONTVANGST", number), file.nr)
-    return plain(exchange, partner, content, "ONTVANGST", name(file, "ONTVANGST", number, ".txt"), file.nr)
+        given = name(file, "ONTVANGST", number)
+        return encrypted(exchange, partner, content, "ONTVANGST", given, file.nr, to=folder(file))
+    given = name(file, "ONTVANGST", number, ".txt")
+    return plain(exchange, partner, content, "ONTVANGST", given, file.nr, to=folder(file))
 
 
 def name(file: Received, soort: str, number: int, ending: str = ".csv.pgp") -> str:
@@ -68,7 +76,7 @@ def name(file: Received, soort: str, number: int, ending: str = ".csv.pgp") -> s
     stem = file.bestand
     for known in (".pgp", ".gpg", ".asc", ".csv"):
         stem = stem.removesuffix(known)
-    return f"{stem}_{soort}_{number:06d}{ending}"
+    return f"{stem}{'_PROEF' if file.proef else ''}_{soort}_{number:06d}{ending}"
 
 
 def expected_night(moment: datetime) -> date:
@@ -137,7 +145,7 @@ class Controle:
                 outbox.Built(
                     self._partner.id,
                     soort,
-                    FOLDER,
+                    folder(self._file),
                     given,
                     self._paths[soort],
                     stream.sha256,
@@ -197,18 +205,21 @@ def encrypted(
     given: str,
     nr: int | None,
     night: date | None = None,
+    to: str = FOLDER,
 ) -> outbox.Built:
     """Encrypt an answer into the archive; ready for the outbox."""
     archief = archive_name(partner.id)
     with exchange.archive.target(archief) as path:
         done = exchange.keyring.encrypt(content, path, partner.pgp.vingerafdrukken[0])
-    return outbox.Built(partner.id, soort, FOLDER, given, archief, done.sha256, done.size, nr, night)
+    return outbox.Built(partner.id, soort, to, given, archief, done.sha256, done.size, nr, night)
 
 
-def plain(exchange: Exchange, partner: Partij, content: bytes, soort: str, given: str, nr: int | None) -> outbox.Built:
+def plain(
+    exchange: Exchange, partner: Partij, content: bytes, soort: str, given: str, nr: int | None, to: str = FOLDER
+) -> outbox.Built:
     """An answer as it is, for a partner whose key cannot encrypt: only ever an ONTVANGST."""
     archief = archive_name(partner.id)
     with exchange.archive.put_atomic(archief) as sink:
         sink.write(content)
     digest = hashlib.sha256(content).hexdigest()
-    return outbox.Built(partner.id, soort, FOLDER, given, archief, digest, len(content), nr)
+    return outbox.Built(partner.id, soort, to, given, archief, digest, len(content), nr)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,7 +24,7 @@ from exchange.register import aanleveringen, leases, states
 from exchange.register.aanleveringen import Received, Soort, Verdict
 from exchange.register.tables import aanlevering, signaal
 from exchange.steps import answers, basis, feedback
-from exchange.steps.reading import Reader
+from exchange.steps.reading import Nowhere, Reader
 from transforms import names
 from transforms.dates import instant_text
 from transforms.lines import FileRejected
@@ -45,7 +46,7 @@ def groups(exchange: Exchange, maximum: int, soort: Soort = Soort.SIGNALEN) -> l
     size = sa.func.sum(aanlevering.c.grootte)
     query = (
         sa.select(aanlevering.c.partner)
-        .where(aanlevering.c.soort == soort, aanlevering.c.staat == states.Aanlevering.OPGEHAALD)
+        .where(aanlevering.c.soort.in_(soort.taken_along), aanlevering.c.staat == states.Aanlevering.OPGEHAALD)
         .group_by(aanlevering.c.partner)
         .order_by(size.desc(), aanlevering.c.partner)
     )
@@ -134,7 +135,7 @@ def _as_a_whole(
     nu: Callable[[], datetime],
 ) -> states.Aanlevering:
     """Close a file of which no row was processed, with one code."""
-    moment, number = nu(), answers.next_number(exchange, party.id)
+    moment, number = nu(), answers.next_number(exchange, party.id, file.reeks)
     built = answers.ontvangst(exchange, party, file, number, moment, code, facts)
     with exchange.register.begin() as db:
         leases.renew(db, lease, moment)
@@ -151,15 +152,19 @@ def _row_by_row(
     lease: leases.Lease,
     nu: Callable[[], datetime],
 ) -> states.Aanlevering:
-    """Read a file and record it with its answers, all at once. The lease's number names this attempt's work file."""
-    moment, number = nu(), answers.next_number(exchange, partner.id)
+    """Read a file and record it with its answers, all at once. The lease's number names this attempt's work file.
+
+    Of a proef only the counts are recorded: its rows go nowhere.
+    """
+    moment, number = nu(), answers.next_number(exchange, partner.id, file.reeks)
     with answers.Controle(exchange, partner, file, number + 1, moment) as controle:
-        with exchange.work.writer(file.nr, lease.nummer, ACCEPTED) as rows:
+        writer = exchange.work.writer(file.nr, lease.nummer, ACCEPTED)
+        with nullcontext(Nowhere()) if file.proef else writer as rows:
             reader = Reader(basis.of_exchange(exchange, partner, file.opgehaald_op), file.nr, rows, controle)
             reader.read(plaintext.fd, plaintext.size)
         tally = reader.tally
         controle.close(tally.counts())
-    gap = names.missing(file.bestand, _earlier_names(exchange, file))
+    gap = None if file.proef else names.missing(file.bestand, _earlier_names(exchange, file))
     warning = ("W-BST-11", {"ontbreekt": gap}) if gap else ()
     receipt = answers.ontvangst(exchange, partner, file, number, moment, *warning, gelezen=True)
     verdict = Verdict(
@@ -169,7 +174,7 @@ def _row_by_row(
         aanvaard=tally.aanvaard,
         afgekeurd=tally.afgekeurd,
         dubbel=tally.dubbel,
-        partijen=tally.partijen,
+        partijen=None if file.proef else tally.partijen,
     )
     with exchange.register.begin() as db:
         leases.renew(db, lease, nu())
@@ -178,9 +183,9 @@ def _row_by_row(
             file,
             verdict,
             moment,
-            accepted=_register_rows(exchange, file, lease.nummer),
-            refused=tally.geweigerd,
-            withdrawals=tally.intrekkingen,
+            accepted=() if file.proef else _register_rows(exchange, file, lease.nummer),
+            refused=() if file.proef else tally.geweigerd,
+            withdrawals=() if file.proef else tally.intrekkingen,
             answers=[receipt, *controle.built],
             first_number=number,
             numbers=2,
@@ -191,7 +196,9 @@ def _row_by_row(
 def _earlier_names(exchange: Exchange, file: Received) -> list[str]:
     """Names of the files of this partner and day that came before this one."""
     series = names.series(file.bestand)
-    query = sa.select(aanlevering.c.bestand).where(aanlevering.c.partner == file.partner, aanlevering.c.nr < file.nr)
+    query = sa.select(aanlevering.c.bestand).where(
+        aanlevering.c.partner == file.partner, aanlevering.c.soort == file.soort, aanlevering.c.nr < file.nr
+    )
     with exchange.register.connect() as db:
         return (
             list(db.scalars(query.where(aanlevering.c.bestand.startswith(series[0], autoescape=True))))

@@ -18,7 +18,7 @@ from exchange.configuration import Profiel
 from exchange.configuration.models import IntakeSettings
 from exchange.context import local_date
 from exchange.steps.basis import Basis, Bestemmingen
-from exchange.steps.reading import Reader, Tally
+from exchange.steps.reading import Nowhere, Reader, Tally
 from schemas import retourcodes
 from transforms import answer, lines, parse
 from transforms.answer import Answered
@@ -62,7 +62,7 @@ def check_file(
     """Judge the plain file at `path` as if it had been picked up at `nu`; `goes` None: nothing about gemeenten."""
     answers = _Redenen(Answered(0, nu, profiel.id, path.name, "", "", proef=True), profiel.profile)
     # hashes are compared with each other only: any key will do
-    reader = Reader(Basis(profiel, nu, secrets.token_bytes(32), intake, goes), 0, _Nowhere(), answers)
+    reader = Reader(Basis(profiel, nu, secrets.token_bytes(32), intake, goes), 0, Nowhere(), answers)
     unjudged = _ALWAYS if goes else (*_ALWAYS, *_WITHOUT_AGREEMENTS)
     try:
         with path.open("rb") as file:
@@ -110,13 +110,6 @@ def sample(path: Path, profiel: Profiel, most: int) -> list[dict[str, str]]:
 
 
 _EMPTY = pa.table({name: pa.array([], pa.string()) for name in SHOWN})
-
-
-class _Nowhere:
-    """Accepted rows are only counted."""
-
-    def write(self, block: pa.Table) -> None:
-        """Drop them."""
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """pickup: fetch what partners (or uitvoerders, their terugkoppeling) dropped, before anything else is done with it.
 
+A partner's proef is fetched along, from a folder of its own; what was fetched a day ago as a proef is removed.
+
 Bytes first (into the archive, hashed on the way), register second, remote clean-up last. A file is known by party,
 name, size, mtime and content: run again after any crash, one drop is registered once.
 """
@@ -23,9 +25,10 @@ from exchange.configuration import Partij, Partner
 from exchange.context import Exchange
 from exchange.faults import HostKeyMismatch, PartyUnreachable, TargetExists, place
 from exchange.register import leases, ledger, states
-from exchange.register.aanleveringen import Soort
+from exchange.register.aanleveringen import Soort, event_of
 from exchange.register.tables import aanlevering
 from exchange.sftp import Connection, RemoteFile
+from exchange.steps import proef
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +55,7 @@ class PickupResult:
 class _Fetched:
     """One file whose bytes are in the archive."""
 
+    soort: Soort
     file: RemoteFile
     sha256: str
     archief: str
@@ -59,15 +63,16 @@ class _Fetched:
 
 @dataclass
 class _Visit:
-    """One party in this round: its connection, what stood in `in/` at the first look, what was fetched."""
+    """One party in this round: its connection, what stood there at the first look (by kind and name), what was
+    fetched."""
 
     party: Partij
     soort: Soort
     connection: Connection | None = None
-    seen: dict[str, RemoteFile] = field(default_factory=dict)
+    seen: dict[tuple[Soort, str], RemoteFile] = field(default_factory=dict)
     fault: Exception | None = None
     fetched: list[_Fetched] = field(default_factory=list)
-    registered: dict[int, RemoteFile] = field(default_factory=dict)
+    registered: dict[int, _Fetched] = field(default_factory=dict)
 
 
 def pickup(exchange: Exchange, nu: Callable[[], datetime], soort: Soort = Soort.SIGNALEN) -> PickupResult:
@@ -118,24 +123,45 @@ def _guarded(visit: _Visit, work: Callable[[_Visit], None]) -> None:
 
 def _arrive(exchange: Exchange, visit: _Visit, stack: ExitStack, nu: Callable[[], datetime]) -> None:
     """Log in, finish what an earlier round left half done, and look for the first time."""
+    tries = Soort.PROEF in visit.soort.taken_along
+    if tries:
+        proef.wipe_archive(exchange, visit.party.id, nu())
     visit.connection = stack.enter_context(exchange.connect(visit.party))
     for row in _uncleared(exchange, visit.party.id):
-        _clear(exchange, visit, row.nr, RemoteFile(row.bestand, row.grootte, row.mtime, True), nu)
+        file = RemoteFile(row.bestand, row.grootte, row.mtime, True)
+        _clear(exchange, visit, row.nr, _Fetched(Soort(row.soort), file, row.sha256, row.archief), nu)
+    if tries:
+        proef.wipe(exchange, visit.party.id, visit.connection, nu)
     listed = _listing(visit)
-    visit.seen = {name: file for name, file in listed.items() if len(name.encode()) <= LONGEST_NAME}
+    visit.seen = {at: file for at, file in listed.items() if len(file.name.encode()) <= LONGEST_NAME}
     if len(visit.seen) < len(listed):
         log.warning("%s: a name of more than %d bytes is left alone", visit.party.id, LONGEST_NAME)
 
 
-def _listing(visit: _Visit) -> dict[str, RemoteFile]:
+def _listing(visit: _Visit) -> dict[tuple[Soort, str], RemoteFile]:
+    """The files that we would take now, by kind and name."""
     assert visit.connection is not None
-    listed = {file.name: file for file in visit.connection.listing(IN)}
     asks = isinstance(visit.party, Partner) and visit.party.gereedbestand
-    return {
-        name: file
-        for name, file in listed.items()
-        if _wanted(file) and not (asks and (name.endswith(READY) or f"{name}{READY}" not in listed))
-    }
+    found: dict[tuple[Soort, str], RemoteFile] = {}
+    for soort in visit.soort.taken_along:
+        if soort is Soort.PROEF and not _has_folder(visit.connection, proef.IN):
+            continue
+        listed = {file.name: file for file in visit.connection.listing(_folders(soort)[0])}
+        for name, file in sorted(listed.items()):
+            if _wanted(file) and not (asks and (name.endswith(READY) or f"{name}{READY}" not in listed)):
+                found[soort, name] = file
+    return found
+
+
+def _has_folder(connection: Connection, path: str) -> bool:
+    """Whether a party has this folder; it may have dropped a file with that name."""
+    found = connection.stat(path)
+    return found is not None and not found.regular
+
+
+def _folders(soort: Soort) -> tuple[str, str]:
+    """Where a party drops files of this kind, and where they go when we have them."""
+    return (proef.IN, proef.DONE) if soort is Soort.PROEF else (IN, DONE)
 
 
 def _wanted(file: RemoteFile) -> bool:
@@ -146,21 +172,22 @@ def _wanted(file: RemoteFile) -> bool:
 def _collect(exchange: Exchange, visit: _Visit) -> None:
     """Fetch what did not change between the two looks."""
     again = _listing(visit) if visit.seen else {}
-    for name in sorted(visit.seen.keys() & again.keys()):
-        if (visit.seen[name].size, visit.seen[name].mtime) == (again[name].size, again[name].mtime):
-            visit.fetched.append(_fetch(exchange, visit, again[name]))
+    for at, file in again.items():
+        before = visit.seen.get(at)
+        if before and (before.size, before.mtime) == (file.size, file.mtime):
+            visit.fetched.append(_fetch(exchange, visit, at[0], file))
 
 
-def _fetch(exchange: Exchange, visit: _Visit, file: RemoteFile) -> _Fetched:
+def _fetch(exchange: Exchange, visit: _Visit, soort: Soort, file: RemoteFile) -> _Fetched:
     assert visit.connection is not None
     hashing = hashlib.sha256()
-    folder = f"ontvangen/{visit.party.id}"
+    folder = f"{'proef' if soort is Soort.PROEF else 'ontvangen'}/{visit.party.id}"
     incoming = f"{folder}/.{uuid.uuid4().hex}"
     with exchange.archive.put_atomic(incoming) as sink:
-        visit.connection.fetch(f"{IN}/{file.name}", _Hashed(sink, hashing))
+        visit.connection.fetch(f"{_folders(soort)[0]}/{file.name}", _Hashed(sink, hashing))
     archief = f"{folder}/{hashing.hexdigest()}"  # the same bytes of one party always lie at the same place
     exchange.archive.rename(incoming, archief)
-    return _Fetched(file, hashing.hexdigest(), archief)
+    return _Fetched(soort, file, hashing.hexdigest(), archief)
 
 
 def _register(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callable[[], datetime]) -> None:
@@ -171,7 +198,7 @@ def _register(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callab
             nr = db.execute(
                 aanlevering.insert()
                 .values(
-                    soort=visit.soort,
+                    soort=fetched.soort,
                     partner=visit.party.id,
                     bestand=fetched.file.name,
                     sha256=fetched.sha256,
@@ -184,31 +211,32 @@ def _register(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callab
                 .returning(aanlevering.c.nr)
             ).scalar_one()
             event = {"aanlevering": nr, "partner": visit.party.id, "sha256": fetched.sha256}
-            ledger.append(db, moment, "OPGEHAALD", event)
-        visit.registered[nr] = fetched.file
+            ledger.append(db, moment, event_of(fetched.soort, states.Aanlevering.OPGEHAALD), event)
+        visit.registered[nr] = fetched
 
 
 def _clear_all(exchange: Exchange, visit: _Visit, nu: Callable[[], datetime]) -> None:
-    for nr, file in visit.registered.items():
-        _clear(exchange, visit, nr, file, nu)
+    for nr, fetched in visit.registered.items():
+        _clear(exchange, visit, nr, fetched, nu)
 
 
-def _clear(exchange: Exchange, visit: _Visit, nr: int, file: RemoteFile, nu: Callable[[], datetime]) -> None:
+def _clear(exchange: Exchange, visit: _Visit, nr: int, fetched: _Fetched, nu: Callable[[], datetime]) -> None:
     """Move the remote file out of `in/`, and look once more: what changed after hashing is a new aanlevering."""
-    connection = visit.connection
+    connection, file = visit.connection, fetched.file
     assert connection is not None
-    target = f"{nr}_{file.name}"  # never taken, and a later round knows which aanlevering it was
-    connection.ensure_folder(DONE)
-    if connection.stat(f"{IN}/{file.name}") is not None and connection.stat(f"{DONE}/{target}") is None:
-        connection.move(f"{IN}/{file.name}", f"{DONE}/{target}")
-    moved = connection.stat(f"{DONE}/{target}")
+    folder, done = _folders(fetched.soort)
+    source, target = f"{folder}/{file.name}", f"{done}/{nr}_{file.name}"  # never taken; a later round knows whose it is
+    connection.ensure_folder(done)
+    if connection.stat(source) is not None and connection.stat(target) is None:
+        connection.move(source, target)
+    moved = connection.stat(target)
     if moved is not None and (moved.size, moved.mtime) != (file.size, file.mtime):
         try:
-            connection.move(f"{DONE}/{target}", f"{IN}/{file.name}")
+            connection.move(target, source)
         except TargetExists:
             return  # a third file has come under that name: it goes first, and then we try again
     elif isinstance(visit.party, Partner) and visit.party.gereedbestand:
-        connection.remove(f"{IN}/{file.name}{READY}")
+        connection.remove(f"{source}{READY}")
     _record_cleared(exchange, nr, nu)
 
 

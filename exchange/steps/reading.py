@@ -53,6 +53,13 @@ class Rows(Protocol):
     def write(self, block: pa.Table) -> None: ...
 
 
+class Nowhere:
+    """Accepted rows are only counted."""
+
+    def write(self, block: pa.Table) -> None:
+        """Drop them."""
+
+
 class Answers(Protocol):
     """Takes every row of every block with its verdict; `broken` are the REASONS of lines that are no rows, `codering`
     the file's."""

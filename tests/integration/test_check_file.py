@@ -179,7 +179,7 @@ def test_with_the_configuration_it_says_what_the_controle_would_say(made: Sandbo
         signers = exchange.config.partners[PARTNER].pgp.vingerafdrukken
         with exchange.keyring.decrypt(dropped, signers=signers, at=NU, max_bytes=10**8) as plaintext:
             file.write_bytes(Path(f"/proc/self/fd/{plaintext.fd}").read_bytes())
-        for other in (box / "sftp" / PARTNER / "in").iterdir():
+        for other in (box / "sftp" / PARTNER / "in").glob("*.p*"):
             other.unlink()
         files.drop_file(box, PARTNER, name, file.read_bytes())
         pickup.pickup(exchange, lambda: NU)

@@ -80,8 +80,10 @@ def test_the_partners_commands_lead_from_a_file_to_its_answers(tmp_path: Path) -
     said = run("koppelvlak-partner.md", tmp_path)
 
     assert "Regels: 2. Aanvaard: 2. Afgekeurd: 0. Dubbel: 0." in said
-    assert said.count("Good signature") == 2
+    assert said.count("Good signature") == 3
     ids = [row["signaal_id"] for row in generate.ROWS]
+    proef = rows(tmp_path / "proef.csv")
+    assert [(row["proef"], row["staat"]) for row in proef] == [("J", "AANVAARD")] * 3
     controle, doorgezet = rows(tmp_path / "controle.csv"), rows(tmp_path / "doorgezet.csv")
     assert [(row["signaal_id"], row["staat"]) for row in controle[:-1]] == [(id, "AANVAARD") for id in ids]
     assert (controle[-1]["niveau"], controle[-1]["aanvaard"]) == ("BESTAND", "2")

@@ -49,7 +49,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
     made = create(
         tmp_path_factory.mktemp("t") / "s", partners=2, signalen=24, uitvoerders=2, day=DAY, seed=7, wrong=False
     )
-    mine, theirs = (next((made.folder / "sftp" / party / "in").glob("*")) for party in made.partners)
+    mine, theirs = (next((made.folder / "sftp" / party / "in").glob("*.pgp")) for party in made.partners)
     rows, others = (opened_as_exchange(made.folder, path) for path in (mine, theirs))
     for row, other in zip(rows, others, strict=True):
         address = ("straat", "huisnummer", "huisletter", "toevoeging", "postcode", "woonplaats", "gemeentecode")

@@ -148,7 +148,7 @@ def masked(place: str, content: bytes) -> bytes:
 def world(folder: Path) -> Iterator[World]:
     """The exchange, served and opened, and every party's own keys."""
     made = create(folder, partners=3, uitvoerders=2, signalen=0, day=START, seed=1, wrong=False)
-    for path in (folder / "sftp").glob("*/in/*"):
+    for path in (folder / "sftp").glob("*/in/*.p*"):
         path.unlink()
     _configure(made.config)
     _addresses(folder / "var")
