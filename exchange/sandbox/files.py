@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import TypedDict
 
 import pyarrow as pa
 
@@ -19,6 +20,15 @@ from transforms.csvbytes import to_csv
 
 #: Of the rows of a file, one in so many is wrong on purpose.
 WRONG_ROWS = 50
+
+
+class Slip(TypedDict, total=False):
+    """What goes wrong when a file is made, as `drop_file` takes it."""
+
+    sign: bool
+    encrypt: bool
+    stranger: bool
+    cut: bool
 
 
 def good(
@@ -66,10 +76,10 @@ def drop_all(
     (inbox / f"{file_name(partner, day, 10)}.part").write_bytes(b"half")
 
 
-def _wrong(content: bytes, turn: int) -> list[tuple[str, bytes, dict[str, bool]]]:
+def _wrong(content: bytes, turn: int) -> list[tuple[str, bytes, Slip]]:
     """Two wrong files for this partner, so that together they are wrong in every way."""
     lines = content.split(b"\r\n")
-    every: list[tuple[str, bytes, dict[str, bool]]] = [
+    every: list[tuple[str, bytes, Slip]] = [
         ("E-PGP-01", content, {"encrypt": False}),
         ("E-PGP-03", content, {"sign": False}),
         ("E-PGP-05", content, {"cut": True}),
