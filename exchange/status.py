@@ -8,7 +8,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from exchange.context import Exchange
-from exchange.register import balance
+from exchange.register import balance, vervolg
 from exchange.register.tables import aanlevering, batch, partij, signaal, uitzondering, zending
 from transforms import identity
 
@@ -69,14 +69,7 @@ def find(exchange: Exchange, ref: str) -> dict[str, Any] | None:
         )
         .select_from(signaal)
         .join(aanlevering, aanlevering.c.nr == nr >> 24)
-        .join(
-            partij,
-            sa.and_(
-                partij.c.aanlevering_nr == aanlevering.c.nr,
-                partij.c.gemeentecode == signaal.c.gemeentecode,
-                partij.c.sector == signaal.c.sector,
-            ),
-        )
+        .join(partij, vervolg.of(signaal, partij))
         .join(batch, batch.c.id == partij.c.batch_id, isouter=True)
         .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
         .join(uitzondering, uitzondering.c.signaal_nr == signaal.c.nr, isouter=True)

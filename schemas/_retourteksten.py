@@ -70,7 +70,9 @@ TEKSTEN: tuple[tuple[str, str, str, str], ...] = (
     ("E-SIG-04", "veld", _ONTWERP, f"Het vorig_signaal_id is bij ons niet bekend; sinds {{datum}} is dat wel nodig. {_AF} Zet het signaal_id van een eerder aanvaard signaal in vorig_signaal_id."),
     ("E-SIG-05", "veld", _ONTWERP, f"vorig_signaal_id is gelijk aan signaal_id. {_AF} Geef dit signaal een eigen signaal_id en lever de regel opnieuw aan."),
     ("E-INT-01", "veld", _ONTWERP, f"Wij kennen het signaal niet dat u wilt intrekken, en weten dus niet voor welke gemeente het is. {_AF} Zet het signaal_id van het eerdere signaal in vorig_signaal_id."),
-    ("W-EIN-01", "veld", "Divosa 2023: 20 werkdagen", f"De datum van einde levering ligt minder dan {{werkdagen}} werkdagen na ontvangst. {_WEL} Lever een volgend signaal eerder aan."),
+    ("W-EIN-01", "veld", "Divosa 2023: 20 werkdagen voor einde levering; layout 1 rekent voor afsluiting hetzelfde", f"De datum van einde levering of afsluiting ligt minder dan {{werkdagen}} werkdagen na ontvangst. {_WEL} Lever een volgend signaal eerder aan."),
     ("W-EIN-02", "veld", "Energieregeling 1-1-2026, volgens NVVK 26-1-2026", f"Dit signaal noemt geen eerder vroegsignaal. {_WEL} Meld eerst een vroegsignaal en zet dat signaal_id in vorig_signaal_id."),
+    ("W-SIG-06", "regel", _ONTWERP, f"Dit signaal hoort bij een andere gemeente dan het eerdere. {_WEL} Is het eerdere al doorgezet, trek het dan in: soort INTREKKING met reden_intrekking VERHUISD."),
+    ("W-HER-01", "regel", "DDAS: herhaalde melding; keuze van de gemeente", f"U hebt deze achterstand al eerder gemeld en het bedrag is niet hoger. De gemeente ontvangt zulke herhaalde meldingen niet. {_DOOR} Wordt het bedrag hoger, meld het dan opnieuw."),
     ("W-VEN-01", "veld", "DDAS; NVVK 30-11-2022", f"De achterstand valt buiten de termijn voor {{sector}} ({{termijn}}). {_WEL} De gemeente beslist of het signaal wordt opgepakt."),
 )

@@ -26,6 +26,8 @@ from transforms.verdict import Judged
 Numbers = npt.NDArray[np.int64]
 
 _STATEN = pa.array(["AFGEKEURD", "DUBBEL", "AANVAARD"])
+#: Why a row is NIET_DOORGEZET.
+_HERHAALD = "W-HER-01"
 _STATE_OF_LEVEL = {"E": "AFGEKEURD", "W": "DUBBEL", "H": "AANGEHOUDEN"}
 
 
@@ -69,7 +71,8 @@ def controle_lines(
 ) -> pa.Table:
     """The REGEL lines of one block, in the order of the file: one per reason, and one for a row without any.
 
-    broken: REASONS of lines that could not be read as rows. nacht: when accepted rows are expected to go.
+    broken: REASONS of lines that could not be read as rows. nacht: when accepted rows are expected to go; what is
+    spoed goes at once.
     uitvoerders: name of the receiver per `<gemeentecode>|<sector>`.
     """
     reasons = pa.concat_tables([judged.redenen, broken]).combine_chunks()
@@ -95,7 +98,12 @@ def controle_lines(
             "gemeentecode": codes,
             "gemeente": gemeenten.names(codes),
             "uitvoerder": _looked_up(places, uitvoerders),
-            "nacht": pc.if_else(goes.is_valid(), str(nacht), ""),
+            "nacht": pc.case_when(
+                pc.make_struct(goes.is_null(), _chunk(judged.rows["spoed"].take(goes))),
+                "",
+                str(to.tijdstip.astimezone(dates.AMSTERDAM).date()),
+                str(nacht),
+            ),
         },
     )
 
@@ -121,12 +129,18 @@ def controle_bestand(to: Answered, counts: Mapping[str, int], *, nacht: date, sl
 
 
 def doorgezet_lines(to: Answered, rows: pa.Table) -> pa.Table:
-    """REGEL lines of the signals of one file that stand at their uitvoerder, in the order of `rows`.
+    """REGEL lines of the signals of one file that stand at their uitvoerder or never will, in the order of `rows`.
 
-    rows: nr, regelnr (int64), signaal_id, bestemming (gemeentecode of the batch), uitvoerder (its name), nacht (date32)
-    and doorgezet_op (timestamp UTC).
+    rows: nr, regelnr (int64), signaal_id, staat (DOORGEZET, INGETROKKEN, NIET_DOORGEZET), bestemming (gemeentecode of
+    the batch), uitvoerder (its name), nacht (date32) and doorgezet_op (timestamp UTC). Only what was delivered has a
+    signaal_ref (there is nobody to share another with) and says where and when.
     """
-    codes = _text(rows["bestemming"])
+    staat, codes = _text(rows["staat"]), _text(rows["bestemming"])
+    there, refused = pc.equal(staat, "DOORGEZET"), pc.equal(staat, "NIET_DOORGEZET")
+
+    def only(values: pa.Array | str, where: pa.BooleanArray) -> pa.Array:
+        return pc.if_else(where, values, "")
+
     return _lines(
         to,
         "DOORGEZET",
@@ -135,21 +149,25 @@ def doorgezet_lines(to: Answered, rows: pa.Table) -> pa.Table:
         {
             "regelnr": _text(rows["regelnr"]),
             "signaal_id": _text(rows["signaal_id"]),
-            "signaal_ref": signaal_ref(rows["nr"]),
-            "staat": "DOORGEZET",
-            "reden_nr": "0",
+            "signaal_ref": only(signaal_ref(rows["nr"]), there),
+            "staat": staat,
+            "reden_nr": pc.if_else(refused, "1", "0"),
+            "code": only(_HERHAALD, refused),
+            "ernst": only(_HERHAALD[0], refused),
+            "tekst": only(retourcodes.sentence(_HERHAALD, {}), refused),
             "gemeentecode": codes,
             "gemeente": gemeenten.names(codes),
-            "uitvoerder": _text(rows["uitvoerder"]),
-            "nacht": _text(rows["nacht"]),
-            "doorgezet_op": dates.instant_texts(rows["doorgezet_op"]),
+            "uitvoerder": only(_text(rows["uitvoerder"]), there),
+            "nacht": only(_text(rows["nacht"]), there),
+            "doorgezet_op": only(dates.instant_texts(rows["doorgezet_op"]), there),
         },
     )
 
 
-def doorgezet_bestand(to: Answered, doorgezet: int) -> pa.Table:
-    """The BESTAND line that closes a DOORGEZET: how many rows stand in it."""
-    values = {"staat": "DOORGEZET", "reden_nr": "0", "doorgezet": str(doorgezet)}
+def doorgezet_bestand(to: Answered, counts: Mapping[str, int]) -> pa.Table:
+    """The BESTAND line that closes a DOORGEZET: how many rows of each staat stand in it."""
+    values = {"staat": "DOORGEZET", "reden_nr": "0"}
+    values |= {name: str(counts.get(name.upper(), 0)) for name in ("ingetrokken", "niet_doorgezet", "doorgezet")}
     return _lines(to, "DOORGEZET", "BESTAND", 1, values)
 
 

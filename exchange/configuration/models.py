@@ -263,10 +263,15 @@ class Partner(Profiel):
 
 
 class Bediening(_Period):
-    """An uitvoerder serves a gemeente in a period: for one sector, or for all (`sector` None)."""
+    """An uitvoerder serves a gemeente in a period: for one sector, or for all (`sector` None).
+
+    herhaalde_meldingen: whether the gemeente wants those (DDAS: same partner, amount not higher) as any other signal,
+    marked in the batch, or not at all.
+    """
 
     code: Gemeentecode
     sector: Sector | None = None
+    herhaalde_meldingen: Literal["ontvangen", "markeren", "niet_ontvangen"] = "markeren"
 
 
 class Uitvoerder(_Model):
@@ -277,6 +282,7 @@ class Uitvoerder(_Model):
     sftp: Endpoint
     pgp: Pgp
     urgent_soorten: tuple[Soort, ...] = ()
+    spoed_direct: bool = False  # what is urgent goes out at the next intake, not in the night
     gemeenten: Annotated[tuple[Bediening, ...], Field(min_length=1)]
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from exchange.faults import StateConflict
-from exchange.register import ledger, outbox, signalen, states
-from exchange.register.tables import aanlevering, partij, signaal, uitzondering
+from exchange.register import ledger, outbox, signalen, states, vervolg
+from exchange.register.tables import aanlevering, partij, signaal
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Received:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What check found; `partijen` counts accepted rows per (gemeentecode, sector)."""
+    """What check found; `partijen` counts accepted rows per (gemeentecode, sector, spoed)."""
 
     staat: states.Aanlevering
     code: str | None = None
@@ -39,7 +38,7 @@ class Verdict:
     aanvaard: int = 0
     afgekeurd: int = 0
     dubbel: int = 0
-    partijen: Mapping[tuple[str, str], int] | None = None
+    partijen: Mapping[tuple[str, str, bool], int] | None = None
 
 
 def received(db: sa.Connection, nr: int) -> Received:
@@ -66,15 +65,14 @@ def close(
     *,
     accepted: Iterable[pa.Table] = (),
     refused: Iterable[pa.Table] = (),
-    withdrawals: Iterable[tuple[int, int]] = (),
     answers: Sequence[outbox.Built] = (),
     first_number: int = 0,
     numbers: int = 0,
 ) -> None:
-    """Record a checked file in the caller's transaction: rows, partijen, withdrawals, answers and the ledger.
+    """Record a checked file in the caller's transaction: rows, partijen, what they replace, answers and the ledger.
 
-    `accepted` are blocks with the columns of `signaal`, `refused` of `afgekeurde_regel`; `withdrawals` are pairs
-    (nr of the INTREKKING, nr that it withdraws). Raises StateConflict when the file was closed by another.
+    `accepted` are blocks with the columns of `signaal`, `refused` of `afgekeurde_regel`. Raises StateConflict when the
+    file was closed by another.
     """
     done = db.execute(
         aanlevering.update()
@@ -97,47 +95,21 @@ def close(
     for block in refused:
         signalen.refused(db, block)
     signalen.insert(db, partij, _partijen(file.nr, verdict.partijen or {}))
-    for withdrawing, withdrawn in withdrawals:
-        _withdraw(db, withdrawing, withdrawn)
+    vervolg.take_out(db, file.nr)  # after the partijen: writing them waits for a freeze, and a freeze for us
     outbox.take_numbers(db, file.partner, "terugmelding", first_number, numbers)
     outbox.add(db, nu, answers)
     counts = {"regels": verdict.regels, "aanvaard": verdict.aanvaard, "afgekeurd": verdict.afgekeurd}
     ledger.append(db, nu, str(verdict.staat), {"aanlevering": file.nr, "code": verdict.code, **counts})
 
 
-def _partijen(nr: int, counts: Mapping[tuple[str, str], int]) -> pa.Table:
+def _partijen(nr: int, counts: Mapping[tuple[str, str, bool], int]) -> pa.Table:
     places = sorted(counts)
     return pa.table(
         {
             "aanlevering_nr": pa.array([nr] * len(places), pa.int64()),
-            "gemeentecode": pa.array([gemeentecode for gemeentecode, _ in places], pa.string()),
-            "sector": pa.array([sector for _, sector in places], pa.string()),
+            "gemeentecode": pa.array([gemeentecode for gemeentecode, _, _ in places], pa.string()),
+            "sector": pa.array([sector for _, sector, _ in places], pa.string()),
+            "spoed": pa.array([spoed for _, _, spoed in places], pa.bool_()),
             "aantal": pa.array([counts[place] for place in places], pa.int64()),
         }
     )
-
-
-def _withdraw(db: sa.Connection, withdrawing: int, withdrawn: int) -> None:
-    """Take both rows out when the original is not in a batch yet; otherwise the INTREKKING is itself delivered."""
-    original = _partij_of(db, withdrawn)
-    already = db.scalar(sa.select(uitzondering.c.signaal_nr).where(uitzondering.c.signaal_nr == withdrawn))
-    if original is None or original.batch_id is not None or already is not None:
-        return
-    own = _partij_of(db, withdrawing)
-    assert own is not None  # inserted a moment ago, in this transaction
-    for nr, part in ((withdrawn, original), (withdrawing, own)):
-        values = {"signaal_nr": nr, "partij_id": part.id, "staat": "INGETROKKEN", "door_signaal_nr": withdrawing}
-        db.execute(uitzondering.insert().values(**values))
-
-
-def _partij_of(db: sa.Connection, nr: int) -> sa.Row[Any] | None:
-    query = (
-        sa.select(partij.c.id, partij.c.batch_id)
-        .join(
-            signaal,
-            sa.and_(signaal.c.gemeentecode == partij.c.gemeentecode, signaal.c.sector == partij.c.sector),
-        )
-        .where(signaal.c.nr == nr, partij.c.aanlevering_nr == nr >> 24)
-    )
-    found: sa.Row[Any] | None = db.execute(query.with_for_update(of=partij)).first()  # type: ignore[assignment]
-    return found

@@ -17,7 +17,9 @@ from exchange.context import Exchange
 from exchange.faults import StateConflict
 from exchange.register import leases, outbox, states
 from exchange.register.tables import batch, zending
-from exchange.steps import frozen
+from exchange.steps import frozen, history
+from exchange.steps.bundle import NIGHT
+from schemas.codelijsten import SIGNAALPARTNER
 from transforms import batch as batches
 from transforms import csvbytes
 
@@ -30,12 +32,13 @@ class BuildResult:
     regels: int
 
 
-def shards(exchange: Exchange, night: date, maximum: int) -> list[list[str]]:
-    """The night's gemeentecodes in at most `maximum` ranges of about as many rows; one empty shard when there is
-    nothing but manifests to make. Ranges, because the work store is sorted by gemeentecode."""
+def shards(exchange: Exchange, night: date, maximum: int, volgnr: int = NIGHT) -> list[list[str]]:
+    """The gemeentecodes of a night (or of one of its spoed rounds) in at most `maximum` ranges of about as many rows;
+    one empty shard when there is nothing but manifests to make. Ranges: the work store is sorted by gemeentecode.
+    """
     query = (
         sa.select(batch.c.gemeentecode, sa.func.sum(batch.c.regels).label("regels"))
-        .where(batch.c.nacht == night)
+        .where(batch.c.nacht == night, batch.c.volgnr == volgnr)
         .group_by(batch.c.gemeentecode)
         .order_by(batch.c.gemeentecode)
     )
@@ -49,11 +52,13 @@ def shards(exchange: Exchange, night: date, maximum: int) -> list[list[str]]:
     return [shard for shard in found if shard] or [[]]
 
 
-def build(exchange: Exchange, night: date, codes: Sequence[str], nu: Callable[[], datetime]) -> BuildResult:
+def build(
+    exchange: Exchange, night: date, codes: Sequence[str], nu: Callable[[], datetime], volgnr: int = NIGHT
+) -> BuildResult:
     """Build what is frozen for `codes` and not built yet; raises BalanceFault when rows are missing."""
-    waiting = frozen.frozen(exchange, night, codes)
+    waiting = frozen.frozen(exchange, night, codes, volgnr)
     if waiting.batches:
-        earlier = frozen.earlier(exchange, waiting, night, codes)
+        earlier = history.earlier(exchange, waiting, night, codes)
         names = {partner.id: partner.naam for partner in exchange.config.partners.values()}
         for lot in frozen.portions(waiting):
             made = batches.build_batches(
@@ -65,10 +70,17 @@ def build(exchange: Exchange, night: date, codes: Sequence[str], nu: Callable[[]
                 earlier=earlier,
                 terugkoppeling_dagen=exchange.config.uitlevering.terugkoppeling_dagen,
                 urgent_soorten={row.id: exchange.config.uitvoerders[row.uitvoerder].urgent_soorten for row in lot},
+                ongemarkeerd={row.id: _unmarked(exchange, row.gemeentecode, night) for row in lot},
             )
             _encrypt_all(exchange, {row.id: row for row in lot}, made, nu)
-    _manifests(exchange, night, nu)
+    _manifests(exchange, night, nu, volgnr)
     return BuildResult(len(waiting.batches), sum(row.regels for row in waiting.batches))
+
+
+def _unmarked(exchange: Exchange, code: str, night: date) -> list[str]:
+    """The sectors for which the gemeente wants repeats as any other signal."""
+    served = ((sector, exchange.config.bediening_of(code, night, sector)) for sector in SIGNAALPARTNER.waarden)
+    return [sector for sector, how in served if how and how.herhaalde_meldingen == "ontvangen"]
 
 
 def _encrypt_all(
@@ -116,30 +128,41 @@ def encrypted(
     return outbox.Built(receiver.id, soort, folder, name, archief, done.sha256, done.size, nacht=night)
 
 
-def _manifests(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> None:
-    """Make the manifest of every uitvoerder whose batches are all built and that has none yet."""
-    for uitvoerder in sorted(exchange.config.uitvoerders):
+def manifest_name(uitvoerder: str, night: date, volgnr: int) -> str:
+    """The file that closes a night, or one of its spoed rounds, for an uitvoerder: with the number of its batches."""
+    return f"VS_MANIFEST_{uitvoerder}_{night:%Y%m%d}_{volgnr:03d}.csv.pgp"
+
+
+def _manifests(exchange: Exchange, night: date, nu: Callable[[], datetime], volgnr: int) -> None:
+    """Make the manifest of every uitvoerder whose batches are all built and that has none yet. Of a night everybody
+    gets one; of a spoed round only who has a batch in it."""
+    receivers = set(exchange.config.uitvoerders)
+    if volgnr != NIGHT:
+        members = sa.select(batch.c.uitvoerder).where(batch.c.nacht == night, batch.c.volgnr == volgnr)
+        with exchange.register.connect() as db:
+            receivers &= set(db.scalars(members))
+    for uitvoerder in sorted(receivers):
         with leases.held(exchange.register, f"manifest:{uitvoerder}", nu) as lease:
             if lease is not None:
-                _manifest(exchange, exchange.config.uitvoerders[uitvoerder], night, lease, nu)
+                _manifest(exchange, exchange.config.uitvoerders[uitvoerder], night, volgnr, lease, nu)
 
 
 def _manifest(
-    exchange: Exchange, receiver: Uitvoerder, night: date, lease: leases.Lease, nu: Callable[[], datetime]
+    exchange: Exchange, receiver: Uitvoerder, night: date, volgnr: int, lease: leases.Lease, nu: Callable[[], datetime]
 ) -> None:
-    name = f"VS_MANIFEST_{receiver.id}_{night:%Y%m%d}_001.csv.pgp"
+    name = manifest_name(receiver.id, night, volgnr)
     with exchange.register.connect() as db:
         exists = db.scalar(sa.select(zending.c.id).where(zending.c.ontvanger == receiver.id, zending.c.naam == name))
         rows = list(
             db.execute(
                 sa.select(batch, zending.c.grootte, zending.c.sha256)
                 .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
-                .where(batch.c.nacht == night, batch.c.uitvoerder == receiver.id)
+                .where(batch.c.nacht == night, batch.c.volgnr == volgnr, batch.c.uitvoerder == receiver.id)
             )
         )
     if exists is not None or any(row.staat != states.Batch.GEBOUWD for row in rows):
         return
-    served = sorted({one.code for one in receiver.gemeenten if one.holds(night)})
+    served = sorted({one.code for one in receiver.gemeenten if one.holds(night) and volgnr == NIGHT})
     table = batches.manifest(receiver.id, night, served, [row._asdict() for row in rows])
     built = encrypted(exchange, receiver, csvbytes.to_csv(table), "MANIFEST", "uit", name, night)
     moment = nu()

@@ -51,7 +51,7 @@ def rows(*given: dict[str, Any]) -> pa.Table:
     table = pa.table({f.name: pa.array([one.get(f.name) for one in whole], f.type) for f in schema})
     address = identity.normalise_address(*(table[n] for n in ("postcode", "huisnummer", "huisletter", "toevoeging")))
     hashes = identity.keyed_hash(address, KEY, "adres")
-    nummers = identity.melding_nr(hashes, table["gemeentecode"], KEY)
+    nummers = identity.melding_nr(address, KEY)
     for name, column in (("adres_hash", hashes), ("melding_nr", nummers)):
         table = table.set_column(table.column_names.index(name), name, column)
     return table
