@@ -2,7 +2,9 @@
 ### Wat doet dit
 
 Elk kwartier: bestanden **ophalen** bij alle partners, ze **controleren**, en de antwoorden (ontvangst, controle,
-correctiebestand) **publiceren** in hun map `terugmelding/`. Wat is aanvaard, gaat de eerstvolgende nacht mee.
+correctiebestand) **publiceren** in hun map `terugmelding/`. Wat is aanvaard, gaat de eerstvolgende nacht mee. Wat
+dringend is voor een uitvoerder die dat meteen wil (`spoed_direct`), wacht daar niet op: **spoed** maakt er een batch
+van, met een eigen manifest.
 
 ### Wat is onschuldig
 
@@ -19,6 +21,8 @@ Open de rode taak vóór *alarm* en lees de laatste regel van het logboek.
   daarna `partners/<id>.toml` aan.
 - **ConfigurationFault**: `nachtpost config check` noemt alles wat niet klopt, met de oplossing.
 - **StoreFault, OperationalError**: is de schijf vol, zijn opslag en register bereikbaar?
+- **BalanceFault** in *spoed*: de aantallen tellen niet op. **Publiceer niets meer**: zet *intake* en *uitlevering* op
+  pauze en waarschuw de ontwikkelaars.
 - **Iets anders**: draai de rode taak nog eens (*Clear*). Dat kan altijd, elke stap is herhaalbaar. Blijft het rood,
   bewaar het logboek en waarschuw de ontwikkelaars.
 
@@ -40,7 +44,7 @@ GROUPS = 3
 
 @dag(
     dag_display_name="Intake",
-    description="Elk kwartier: ophalen, controleren, antwoorden.",
+    description="Elk kwartier: ophalen, controleren, spoed, antwoorden.",
     schedule=CronTriggerTimetable("*/15 * * * *", timezone="Europe/Amsterdam"),
     catchup=False,
     max_active_runs=1,
@@ -73,6 +77,15 @@ def intake() -> None:
         with opened() as exchange:
             return tell(judge(exchange, partners, utc_now))
 
+    @task(task_display_name="spoed", trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
+    def hurry() -> dict[str, Any]:
+        """Make batches of what must not wait for the night, also when a group failed."""
+        from exchange.context import utc_now
+        from exchange.steps.spoed import spoed
+
+        with opened() as exchange:
+            return tell(spoed(exchange, utc_now))
+
     @task(task_display_name="publiceren", trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
     def publish() -> dict[str, Any]:
         """Publish what waits, also when a group failed: the others must not wait. Then say what needs a beheerder."""
@@ -92,9 +105,9 @@ def intake() -> None:
 
     fetched = pickup()
     checked = check.expand(partners=fetched)
-    published = publish()
-    checked >> published
-    [fetched, checked, published] >> alarm()
+    hurried, published = hurry(), publish()
+    checked >> hurried >> published
+    [fetched, checked, hurried, published] >> alarm()
 
 
 intake()

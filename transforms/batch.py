@@ -205,9 +205,11 @@ def euros(cents: pa.Array | pa.ChunkedArray) -> pa.StringArray:
 
 
 def _naamregel(rows: pa.Table) -> pa.StringArray:
-    """Voorletters, voorvoegsel and achternaam on one line, as on an envelope."""
-    parts = (text(rows[name]) for name in ("voorletters", "voorvoegsel", "achternaam"))
-    return pc.binary_join_element_wise(*parts, " ", null_handling="skip")
+    """Voorletters, voorvoegsel and achternaam on one line, as on an envelope; "" for an INTREKKING without any."""
+    before = (text(rows[name]) for name in ("voorletters", "voorvoegsel"))
+    # never null in every part: pyarrow leaves such a row out of what it returns
+    joined = pc.binary_join_element_wise(*before, _plain(rows["achternaam"]), " ", null_handling="skip")
+    return pc.utf8_rtrim(joined, " ")
 
 
 def _references(numbers: pa.ChunkedArray) -> pa.StringArray:

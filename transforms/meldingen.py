@@ -217,10 +217,12 @@ class _History:
         return self._between(self._hash)
 
     def in_month(self, month: Numbers) -> Numbers:
-        """Earlier vroegsignalen in the row's calendar month, less those that a row of tonight updates."""
+        """Earlier vroegsignalen in the row's calendar month, less those that were updated or withdrawn: an update is
+        not a second signal."""
         updated = pc.is_in(self._table["nr"], value_set=_chunk(self._rows["vervangt_nr"].drop_null()))
         warm = pc.fill_null(pc.equal(self._table["soort"], "WARME_OVERDRACHT"), False)
-        counts = ~np.asarray(pc.fill_null(updated, False)) & ~np.asarray(warm)
+        lapsed = pc.fill_null(pc.equal(self._table["vervallen"], 1), False)
+        counts = ~np.asarray(pc.fill_null(updated, False)) & ~np.asarray(warm) & ~np.asarray(lapsed)
         months = _months(_chunk(self._table["ontvangen_op"]))
         found = np.zeros(len(month), np.int64)
         for one in np.unique(month):

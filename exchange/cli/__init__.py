@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typer import Typer
 
-from exchange.cli import check_file, config, demo, ledger, night, reference, register, sandbox, where
+from exchange.cli import check_file, config, demo, keys, ledger, night, reference, register, sandbox, where
 from exchange.cli.door import Door, remember
 
 app = Typer(
@@ -17,6 +17,7 @@ app = Typer(
 )
 app.callback()(remember)
 app.add_typer(config.app, name="config")
+app.add_typer(keys.app, name="keys")
 app.add_typer(register.app, name="register")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(reference.app, name="reference")

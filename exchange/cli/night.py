@@ -11,14 +11,15 @@ from exchange.cli import door
 
 
 def intake(config: door.Config = None, json: door.Json = False) -> None:
-    """Haal bestanden op bij alle partners, controleer ze en zet de antwoorden klaar."""
+    """Haal bestanden op bij alle partners, controleer ze en zet de antwoorden klaar, met wat spoed heeft."""
     from exchange.context import utc_now
-    from exchange.steps import check, pickup, publish
+    from exchange.steps import check, pickup, publish, spoed
 
     door.want_json(json)
     with door.opened(config) as exchange:
         fetched = pickup.pickup(exchange, utc_now)
         checked = [check.check(exchange, group, utc_now) for group in check.groups(exchange, 1)]
+        urgent = spoed.spoed(exchange, utc_now)
         published = publish.publish(exchange, utc_now)
     refused = sum(one.afgekeurd for one in checked)
     data = {
@@ -27,16 +28,17 @@ def intake(config: door.Config = None, json: door.Json = False) -> None:
         "vertrouwd_niet": fetched.vertrouwd_niet,
         "aanleveringen": sum(one.aanleveringen for one in checked),
         "afgekeurd": refused,
+        "spoed": urgent.regels,
         "gepubliceerd": published.gepubliceerd,
         "uitgesteld": published.uitgesteld,
     }
     door.answer(
         data,
         f"Opgehaald: {data['opgehaald']}. Gecontroleerd: {data['aanleveringen']}, waarvan {refused} als geheel "
-        f"afgekeurd. Antwoorden klaargezet: {data['gepubliceerd']}.",
+        f"afgekeurd. Bestanden klaargezet: {data['gepubliceerd']}, met {urgent.regels} spoedsignalen.",
         *_late("Niet bereikbaar", fetched.onbereikbaar),
         *_late("Hostsleutel klopt niet, niets uitgewisseld", fetched.vertrouwd_niet),
-        *_late("Antwoorden wachten op een volgende poging", published.uitgesteld),
+        *_late("Bestanden wachten op een volgende poging", published.uitgesteld),
     )
     if refused or fetched.onbereikbaar or fetched.vertrouwd_niet or published.uitgesteld:
         raise typer.Exit(door.Exit.REFUSED)
