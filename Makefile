@@ -14,7 +14,7 @@ demo: install ## a sandbox exchange, a real night, the Airflow UI until Ctrl-C; 
 
 test: install lint ## everything CI asks
 	@sh scripts/system-packages ssh postgres
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical
 
 lint: install
 	$(BIN)/ruff check .

@@ -17,7 +17,7 @@ from exchange.sandbox.create import create
 
 def make(folder: Path, signalen: int, partners: int = 60) -> Path:
     """A sandbox whose parties all log in to one account of OpenSSH's server, each in its own folder."""
-    create(folder, partners=partners, uitvoerders=12, signalen=signalen, wrong=False)
+    create(folder, partners=partners, uitvoerders=12, signalen=signalen, wrong=False, profielen=False)
     user = pwd.getpwuid(os.geteuid()).pw_name
     for file in [*(folder / "config" / "partners").iterdir(), *(folder / "config" / "uitvoerders").iterdir()]:
         party = file.stem

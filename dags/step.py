@@ -7,7 +7,6 @@ not one of our own is reduced to its type and place, because its text may quote 
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -36,7 +35,7 @@ RETRIED = {
 def opened() -> Iterator[Exchange]:
     """The exchange that NACHTPOST_CONFIG describes; turns what goes wrong inside into "again" or "fails at once"."""
     from exchange.context import open_exchange
-    from exchange.faults import Fault
+    from exchange.faults import Fault, place
 
     failure: Exception
     try:
@@ -49,7 +48,7 @@ def opened() -> Iterator[Exchange]:
         sentence = f"{type(fault).__name__}: {fault}"
         failure = AirflowException(sentence) if fault.retry else AirflowFailException(sentence)
     except Exception as error:  # noqa: BLE001  whatever it is, its text stays out of the log
-        failure = AirflowException(f"{type(error).__name__} at {_place(error)}")
+        failure = AirflowException(f"{type(error).__name__} at {place(error)}")
     raise failure from None  # a chained exception would bring its text along
 
 
@@ -84,12 +83,3 @@ def tell(result: Any) -> dict[str, Any]:
     facts = dict(vars(result))
     log.info("%s", ", ".join(f"{name}={value}" for name, value in facts.items()))
     return facts
-
-
-def _place(error: BaseException) -> str:
-    """The innermost places in our own code, as `file:line`."""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [f for f in frames if any(part in f.filename for part in ("/exchange/", "/transforms/", "/schemas/"))]
-    return " < ".join(
-        f"{frame.filename.rsplit('/', 2)[-1]}:{frame.lineno}" for frame in reversed((ours or frames)[-3:])
-    )

@@ -12,16 +12,22 @@ Een nacht die al is gebundeld krijgt er geen regels bij: opnieuw draaien maakt a
 
 - Een taak die opnieuw wordt geprobeerd. Batches worden niet opnieuw gemaakt: dezelfde bytes gaan nog eens.
 - *alarm* overgeslagen: zo hoort het.
-- Uitvoerders zonder batch: zij krijgen een manifest met nullen.
+- Uitvoerders zonder batch: zij krijgen een manifest met nullen, en op een dag die niet hun leverdag is niets. Wat voor
+  hen is aanvaard, wacht dan.
+- Bestanden die er na *publiceren* nog niet staan: een uitvoerder kan een tijd hebben gekozen (`vanaf`). De eerste ronde
+  van *intake* na die tijd zet ze neer.
 
 ### Rood: wat doet u
 
 Open de rode taak vóór *alarm* en lees de laatste regel van het logboek.
 
-- **wacht op een volgende poging**: deze uitvoerder of partner was niet bereikbaar. Zijn bestanden liggen klaar; elk
-  kwartier probeert *intake* het opnieuw. Bel de uitvoerder als het bij aanvang van de werkdag nog zo is.
+- **wacht op een volgende poging**: deze uitvoerder of partner was niet bereikbaar, of weigerde dat wij iets neerzetten
+  of (na `bewaren_dagen`) verwijderen. Zijn bestanden liggen klaar; elk kwartier probeert *intake* het opnieuw. Bel de
+  uitvoerder als het bij aanvang van de werkdag nog zo is.
 - **gemeente zonder uitvoerder**: de signalen van die gemeente wachten. Vul `uitvoerders/*.toml` aan
   (`nachtpost config check`); ze gaan de volgende nacht mee.
+- **batch niet gebouwd**: de taak *bouwen* is van die nacht niet afgekomen. Draai haar nog eens (*Clear*), daarna
+  *publiceren* en *afsluiten*; voor een eerdere nacht: *Trigger* met die datum.
 - **BalanceFault**: de aantallen tellen niet op. **Publiceer niets meer**: zet *intake* en *uitlevering* op pauze en
   waarschuw de ontwikkelaars.
 - **Iets anders**: draai de rode taak nog eens (*Clear*). Dat kan altijd. Blijft het rood, bewaar het logboek en
@@ -36,6 +42,7 @@ from airflow.sdk import CronPartitionTimetable, TriggerRule, dag, get_current_co
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from dags.step import RETRIED, named, needs_a_person, night, opened, tell
+from schemas.nacht import UITLEVERING
 
 #: An Airflow task costs seconds of start-up, so gemeenten are built in at most this many shards.
 SHARDS = 3
@@ -44,8 +51,9 @@ SHARDS = 3
 @dag(
     dag_display_name="Uitlevering",
     description="Elke nacht: bundelen, bouwen, publiceren, afsluiten.",
-    # never between 02:00 and 03:00, an hour that does not exist in March
-    schedule=CronPartitionTimetable("30 4 * * *", timezone="Europe/Amsterdam", key_format="%Y-%m-%d"),
+    schedule=CronPartitionTimetable(
+        f"{UITLEVERING.minute} {UITLEVERING.hour} * * *", timezone="Europe/Amsterdam", key_format="%Y-%m-%d"
+    ),
     catchup=False,
     max_active_runs=1,
     default_args=RETRIED,
@@ -106,6 +114,7 @@ def uitlevering() -> None:
                 "gemeente zonder uitvoerder": waits["zonder_uitvoerder"],
                 "sleutel van de uitvoerder kan niet versleutelen": waits["zonder_sleutel"],
                 "sleutel van de partner kan niet versleutelen": facts["zonder_sleutel"],
+                "batch niet gebouwd, de nacht blijft open": facts["niet_gebouwd"],
             }
         )
         return facts

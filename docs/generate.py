@@ -10,20 +10,24 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import jinja2
 import pandera.pandas as pandera
 
+from exchange.configuration import Levering
 from exchange.configuration.models import IntakeSettings, Profiel, UitleveringSettings
+from exchange.steps import answers, proef
 from exchange.steps.check_file import check_file
 from exchange.steps.pickup import DONE, HALF, LONGEST_NAME
-from schemas import batch, manifest, retourcodes, signaal, terugmelding
-from schemas.codelijsten import REDEN_INTREKKING, SIGNAALPARTNER, SOORT
+from schemas import batch, manifest, retourcodes, signaal, terugkoppeling, terugmelding, uitkomst
+from schemas.codelijsten import EINDRESULTAAT, REDEN_INTREKKING, SIGNAALPARTNER, SIGNAALSTATUS, SOORT
+from schemas.nacht import UITLEVERING
 from schemas.retourcodes import Niveau, Retourcode
+from schemas.uitkomst import UITKOMSTEN
 from transforms import dates, lines
 from transforms.rules import VENSTERS, Rules
 
@@ -54,6 +58,8 @@ MISTAKES: tuple[dict[str, str], ...] = (
     {"huidige_klant": "N"},
     {"oudste_vervaldatum": "2025-03-25"},
 )
+#: Codes about a field that terugkoppeling shares with signals.
+FEEDBACK_CODES = ("E-VLD-01", "E-VLD-02", "E-VLD-03", "E-VLD-06", "E-PRV-01", "E-PRV-02")
 
 
 def main() -> None:
@@ -76,6 +82,17 @@ def render(name: str) -> str:
         tm1=columns(terugmelding.Terugmelding),
         bat1=columns(batch.Batch),
         man1=columns(manifest.Manifest),
+        tk1=table(("kolom", "betekenis", "vorm", "voorbeeld"), _tk1()),
+        statussen=table(("status", "de partner leest", "bron"), _reduced(SIGNAALSTATUS.waarden, uitkomst.STATUSSEN)),
+        eindresultaten=table(
+            ("eindresultaat", "de partner leest", "bron"), _reduced(EINDRESULTAAT.waarden, uitkomst.EINDRESULTATEN)
+        ),
+        uitkomsten=table(
+            ("uitkomst", "betekenis"), ((_code(key) or "(leeg)", text) for key, text in UITKOMSTEN.items())
+        ),
+        opschorten_dagen=uitkomst.OPSCHORTEN_DAGEN,
+        levering=table(("sleutel", "keuze", "zonder keuze", "betekenis"), _levering()),
+        onmisbaar=table(("kolom", "omdat"), ((f"`{name}`", why) for name, why in batch.ONMISBAAR.items())),
         letters=", ".join(f"{letter} = {' of '.join(kinds)}" for letter, kinds in _letters().items()),
         koppen=", ".join(f"`{name}`" for name in signaal.KOPPEN_VERPLICHT),
         voorwaarden=table(("kolom", "betekenis", "moet zijn"), _conditions()),
@@ -83,16 +100,22 @@ def render(name: str) -> str:
         redenen=", ".join(REDEN_INTREKKING.waarden),
         sectoren=", ".join(SIGNAALPARTNER.waarden),
         vensters=table(("sector", "achterstand"), ((name, str(one)) for name, one in VENSTERS.items())),
-        retourcodes=_codes(),
+        retourcodes=_codes(lambda code: code[2:5] != "TKB"),
+        retourcodes_tk=_codes(_in_terugkoppeling),
         waarschuwingen=table(("code", "tekst", "bron"), _warnings()),
         voorbeeld="".join(example(*ROWS)),
         fouten=table(("regel", "u schrijft", "code", "u leest"), _mistakes()),
         intake=IntakeSettings(),
         uitlevering=UitleveringSettings(),
+        nacht=UITLEVERING,
         werkdagen=Rules.einde_levering_werkdagen,
         half=", ".join(f"`{ending}`" for ending in HALF),
         opgehaald=DONE,
         langste_naam=LONGEST_NAME,
+        proef_in=proef.IN,
+        proef_uit=answers.PROEF,
+        proef_uren=int(proef.BEWAARTIJD.total_seconds() / 3600),
+        proefzin=terugmelding.PROEFZIN,
         max_regel=lines.MAX_LINE,
         dates=dates,
         slotzin=terugmelding.SLOTZIN,
@@ -132,6 +155,34 @@ def example(*changes: Mapping[str, str]) -> Iterator[str]:
     yield from text.getvalue().splitlines(keepends=True)
 
 
+def _levering() -> Iterator[tuple[str, ...]]:
+    """What an uitvoerder may choose."""
+    for name, field in Levering.model_fields.items():
+        yield f"`{name}`", _choice(field.annotation), _toml(field.default), str(field.description)
+
+
+def _choice(annotation: Any) -> str:
+    """What may stand there."""
+    kinds = {bool: "true of false", time: "uu:mm", int: "aantal dagen", str: "tekst"}
+    if annotation in kinds:
+        return kinds[annotation]
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{value}`" for value in get_args(annotation))
+    if get_origin(annotation) is Annotated:
+        return _choice(get_args(annotation)[0])
+    [inner] = {one for one in get_args(annotation) if one not in (type(None), Ellipsis)}
+    return f"lijst van {_choice(inner)}" if get_origin(annotation) in (tuple, frozenset) else _choice(inner)
+
+
+def _toml(value: Any) -> str:
+    """A default as it would stand in the file."""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, time):
+        return f"`{value:%H:%M}`"
+    return "alle" if isinstance(value, frozenset) else _code(value or "")
+
+
 def _facts(metadata: Mapping[str, Any] | None) -> Mapping[str, Any]:
     assert metadata is not None
     return metadata
@@ -164,12 +215,30 @@ def _conditions() -> Iterator[tuple[str, ...]]:
         yield f"`{name}`", one.betekenis, "J" if one.voorwaarde else "N"
 
 
-def _codes() -> str:
+def _tk1() -> Iterator[tuple[str, ...]]:
+    for one in terugkoppeling.KOLOMMEN.values():
+        yield f"`{one.naam}`", one.betekenis, one.vorm, _code(one.voorbeeld)
+
+
+def _reduced(values: Iterable[str], rules: Mapping[str, uitkomst.Regel]) -> Iterator[tuple[str, ...]]:
+    for value in values:
+        told = rules[value].uitkomst
+        yield value, _code(uitkomst.DICHT.get(told, told)) or "nog niets", rules[value].bron
+
+
+def _in_terugkoppeling(code: str) -> bool:
+    """Whether a file of terugkoppeling can get this code."""
+    groups = ("PGP", "BST", "RGL", "TKB")
+    return (code[2:5] in groups and code != "E-BST-06") or code in FEEDBACK_CODES
+
+
+def _codes(wanted: Callable[[str], bool]) -> str:
     """The table of retourcodes."""
     head = ("code", "gaat over", "tekst", "bron", "regel komt terug", "sinds versie")
     rows = (
         (f"`{code}`", one.niveau.value, one.tekst, one.bron, _travels(one), one.sinds)
         for code, one in retourcodes.RETOURCODES.items()
+        if wanted(code)
     )
     return table(head, rows)
 
@@ -177,7 +246,7 @@ def _codes() -> str:
 def _warnings() -> Iterator[tuple[str, ...]]:
     """The warnings that an accepted row can carry: not those that are about a whole file or keep a row out."""
     for code, one in retourcodes.RETOURCODES.items():
-        if one.ernst == "W" and one.niveau is not Niveau.BESTAND and code != "W-SIG-02":
+        if one.ernst == "W" and one.niveau is not Niveau.BESTAND and code != "W-SIG-02" and code[2:5] != "TKB":
             yield f"`{code}`", one.tekst, one.bron
 
 

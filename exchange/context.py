@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from stamina.instrumentation import set_on_retry_hooks
 
 from exchange import register
-from exchange.configuration import Configuration, Partner, Uitvoerder, load
+from exchange.configuration import Configuration, Partij, load
 from exchange.pgp import Keyring
 from exchange.reference import PostcodeTable
 from exchange.sftp import Connection, connect
@@ -93,7 +93,7 @@ class Exchange:
     def keyring(self) -> Keyring:
         """Our secret key and every party's public keys, in a GNUPGHOME of this process."""
         config = self.config
-        parties: list[Partner | Uitvoerder] = [*config.partners.values(), *config.uitvoerders.values()]
+        parties: list[Partij] = [*config.partners.values(), *config.uitvoerders.values()]
         public = [config.path(party.pgp.bestand).read_bytes() for party in parties]
         return self._exit.enter_context(
             Keyring.open(
@@ -104,7 +104,15 @@ class Exchange:
             )
         )
 
-    def connect(self, party: Partner | Uitvoerder) -> AbstractContextManager[Connection]:
+    def shut(self, moment: datetime) -> set[str]:
+        """Uitvoerders (ids) for whom nothing can be encrypted at `moment`."""
+        return {
+            uitvoerder.id
+            for uitvoerder in self.config.uitvoerders.values()
+            if not self.keyring.can_encrypt(uitvoerder.pgp.vingerafdrukken[0], moment)
+        }
+
+    def connect(self, party: Partij) -> AbstractContextManager[Connection]:
         """Log in to the party's own account with our SSH key (see `exchange.sftp.connect` for the faults)."""
         return connect(party.sftp, self.config.path(self.config.exchange.ssh_sleutel), party.id)
 

@@ -6,6 +6,7 @@ fault: it is a retourcode in that partner's terugmelding.
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -144,3 +145,13 @@ class SandboxFault(Fault):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+def place(error: BaseException) -> str:
+    """The innermost places in our own code, as `file:line`: all that may be said of an error that is not our own, for
+    its text may quote a row."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if any(part in f.filename for part in ("/exchange/", "/transforms/", "/schemas/"))]
+    return " < ".join(
+        f"{frame.filename.rsplit('/', 2)[-1]}:{frame.lineno}" for frame in reversed((ours or frames)[-3:])
+    )

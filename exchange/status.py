@@ -8,17 +8,22 @@ import numpy as np
 import sqlalchemy as sa
 
 from exchange.context import Exchange
-from exchange.register import balance, vervolg
-from exchange.register.tables import aanlevering, batch, partij, signaal, uitzondering, zending
+from exchange.register import balance, states, vervolg
+from exchange.register.aanleveringen import Soort
+from exchange.register.tables import aanlevering, aanlevering_of, batch, partij, signaal, uitzondering, zending
 from transforms import identity
+
+#: What check counts in every file.
+COUNTED = ("regels", "aanvaard", "afgekeurd", "dubbel")
 
 
 def status(exchange: Exchange) -> dict[str, Any]:
-    """`aanleveringen`, `batches` and `balans`, as `nachtpost status --json` prints them."""
+    """`aanleveringen`, `proeven` (while their files are there), `terugkoppelingen`, `batches` and `balans`, as
+    `nachtpost status --json` prints them."""
     with exchange.register.connect() as db:
         counts = balance.per_aanlevering(db)
         proof = balance.prove(db)
-        files = db.execute(sa.select(aanlevering).order_by(aanlevering.c.nr))
+        files = db.execute(sa.select(aanlevering).order_by(aanlevering.c.nr)).all()
         batches = db.execute(
             sa.select(batch, zending.c.staat.label("zending_staat"))
             .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
@@ -34,6 +39,15 @@ def status(exchange: Exchange) -> dict[str, Any]:
                     **{name: counts[row.nr][name] for name in ("regels", "aanvaard", *balance.PLACES)},
                 }
                 for row in files
+                if row.soort == Soort.SIGNALEN
+            ],
+            "proeven": [
+                {"partner": row.partner, **_read(row)}
+                for row in files
+                if row.soort == Soort.PROEF and row.staat != states.Aanlevering.GEWIST
+            ],
+            "terugkoppelingen": [
+                {"uitvoerder": row.partner, **_read(row)} for row in files if row.soort == Soort.TERUGKOPPELING
             ],
             "batches": [
                 {
@@ -47,6 +61,11 @@ def status(exchange: Exchange) -> dict[str, Any]:
             ],
             "balans": {"klopt": proof.klopt, **proof.totals},
         }
+
+
+def _read(row: sa.Row[Any]) -> dict[str, Any]:
+    """How a file was read that is in no balance."""
+    return {name: getattr(row, name) for name in ("bestand", "staat", "code", *COUNTED)}
 
 
 def find(exchange: Exchange, ref: str) -> dict[str, Any] | None:
@@ -67,12 +86,7 @@ def find(exchange: Exchange, ref: str) -> dict[str, Any] | None:
             zending.c.opgehaald_op.label("batch_opgehaald_op"),
             uitzondering.c.staat.label("uitzondering"),
         )
-        .select_from(signaal)
-        .join(aanlevering, aanlevering.c.nr == nr >> 24)
-        .join(partij, vervolg.of(signaal, partij))
-        .join(batch, batch.c.id == partij.c.batch_id, isouter=True)
-        .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
-        .join(uitzondering, uitzondering.c.signaal_nr == signaal.c.nr, isouter=True)
+        .select_from(located())
         .where(signaal.c.nr == nr)
     )
     with exchange.register.connect() as db:
@@ -80,11 +94,22 @@ def find(exchange: Exchange, ref: str) -> dict[str, Any] | None:
     return {"signaal_ref": ref, "regelnr": nr & 0xFFFFFF, **row} if row else None
 
 
+def located() -> sa.Join:
+    """Each accepted signaal with its aanlevering and partij and, as far as they are there, what it went with."""
+    return (
+        signaal.join(aanlevering, aanlevering.c.nr == aanlevering_of(signaal.c.nr))
+        .join(partij, vervolg.of(signaal, partij))
+        .join(batch, batch.c.id == partij.c.batch_id, isouter=True)
+        .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
+        .join(uitzondering, uitzondering.c.signaal_nr == signaal.c.nr, isouter=True)
+    )
+
+
 def newest_ref(exchange: Exchange, partner: str, signaal_id: str) -> str | None:
     """The signaal_ref of the newest accepted signaal that `partner` gave this id; None when there is none."""
     query = (
         sa.select(sa.func.max(signaal.c.nr))
-        .join(aanlevering, aanlevering.c.nr == signaal.c.nr.bitwise_rshift(24))
+        .join(aanlevering, aanlevering.c.nr == aanlevering_of(signaal.c.nr))
         .where(signaal.c.signaal_id == signaal_id, aanlevering.c.partner == partner)
     )
     with exchange.register.connect() as db:

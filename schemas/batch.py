@@ -81,7 +81,7 @@ class Batch(pandera.DataFrameModel):
         "naam van de batch",
         "VS_BATCH_0344_20260401_001",
         r"^VS_BATCH_[0-9]{4}_[0-9]{8}_[0-9]{3}$",
-        vorm="de bestandsnaam zonder .csv.pgp",
+        vorm="de bestandsnaam tot aan de punt",
     )
     volgorde: Tekst = kolom("regelnummer in de batch: 1, 2, 3, zonder gaten", "1", AANTAL)
     gemeentecode: Tekst = kolom("gemeente, volgens het CBS", "0344", GEMEENTECODE)
@@ -185,3 +185,11 @@ class Batch(pandera.DataFrameModel):
 
 #: Names of the columns in the order of the file.
 COLUMNS: tuple[str, ...] = tuple(Batch.to_schema().columns)
+
+#: Columns that no uitvoerder may leave out, each with the reason.
+ONMISBAAR: dict[str, str] = {
+    "signaal_ref": "zonder dit kenmerk is geen terugkoppeling mogelijk",
+    "soort": "anders leest een intrekking als een nieuw signaal",
+    "vervangt_signaal_ref": "anders is niet te zien welk signaal is vervangen of ingetrokken",
+    "urgent": "een bedreigende situatie vraagt binnen drie werkdagen een gesprek (Wgs art. 4)",
+}

@@ -111,6 +111,18 @@ def successor(code: str, dag: date) -> Succession:
     return Succession(succession(table(), code, dag))
 
 
+def current(code: str, dag: date) -> str:
+    """The one gemeente that `code` has become on `dag`; itself where it is still there, or where there are several."""
+    codes = successor(code, dag).codes
+    return codes[0] if len(codes) == 1 else code
+
+
+def having_been(codes: Iterable[str], dag: date) -> list[str]:
+    """These codes and every one of which they are, on `dag`, the territory or a part of it."""
+    wanted = set(codes)
+    return sorted(wanted | {code for code in table() if not wanted.isdisjoint(successor(code, dag).codes)})
+
+
 def succession(gemeenten: Mapping[str, Gemeente], code: str, dag: date) -> tuple[str, ...]:
     """`successor` over a given table."""
     found: set[str] = set()

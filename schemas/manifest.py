@@ -21,9 +21,9 @@ class Manifest(pandera.DataFrameModel):
     nacht: Tekst = kolom("datum van de ochtend waarop de bestanden klaarstaan", "2026-04-01", DATUM)
     gemeentecode: Tekst = kolom("gemeente, volgens het CBS", "0344", GEMEENTECODE, uniek=True)
     bestand: Tekst = kolom(
-        "naam van de batch in uit/<gemeentecode>/; leeg als er niets is",
+        "naam van de batch in uit/<gemeentecode>/ (of in uit/, als u dat zo hebt gekozen); leeg als er geen bestand is",
         "VS_BATCH_0344_20260401_001.csv.pgp",
-        r"^(VS_BATCH_[0-9]{4}_[0-9]{8}_[0-9]{3}[.]csv[.]pgp)?$",
+        r"^(VS_BATCH_[0-9]{4}_[0-9]{8}_[0-9]{3}[.](csv|xlsx)[.]pgp)?$",
         vorm="bestandsnaam",
     )
     staat: Tekst = kolom(

@@ -20,6 +20,7 @@ from schemas.batch import (
     Tekst,
     kolom,
 )
+from schemas.uitkomst import UITKOMSTEN
 
 LAYOUT = "TM1"
 
@@ -38,6 +39,14 @@ COUNTS = (
 
 #: Last words of a CONTROLE with refused rows.
 SLOTZIN = "Levert u verbeterde regels vóór {sluitingstijd} aan, dan gaan ze mee in de nacht van {datum}."
+#: What follows where not every uitvoerder receives files every night.
+SLOTZIN_DAGEN = " Ontvangt de uitvoerder dan niets, dan gaan ze mee in zijn eerstvolgende nacht."
+
+#: Last words of the CONTROLE of a proef.
+PROEFZIN = (
+    "Dit was een proef: er is niets geregistreerd en niets doorgezet. Zet het bestand in de map in/ om het aan te "
+    "leveren."
+)
 
 
 class Terugmelding(pandera.DataFrameModel):
@@ -52,7 +61,7 @@ class Terugmelding(pandera.DataFrameModel):
         "gaat de regel over het bestand of over één regel daarvan", "REGEL", waarden=["BESTAND", "REGEL"]
     )
     tijdstip: Tekst = kolom("wanneer wij dit bestand maakten", "2026-03-31T16:46:00+02:00", INSTANT)
-    proef: Tekst = kolom("J bij een proef", "N", waarden=["J", "N"])
+    proef: Tekst = kolom("J bij een proef: niets van het bestand telt mee", "N", waarden=["J", "N"])
     partner: Tekst = kolom("uw id bij ons", "huur-01")
     bestand: Tekst = kolom("het bestand waarop dit antwoordt", "VS_SIG_huur-01_20260331_001.csv.pgp")
     bestand_sha256: Tekst = kolom("sha256 van dat bestand, zoals u het versleuteld neerzette", "0" * 64, SHA256_OF_LEEG)
@@ -64,7 +73,17 @@ class Terugmelding(pandera.DataFrameModel):
     staat: Tekst = kolom(
         "wat er van de regel of het bestand is geworden; leeg in de ONTVANGST van een bestand dat is gelezen",
         "AANVAARD",
-        waarden=["", "AANVAARD", "AFGEKEURD", "DUBBEL", "INGETROKKEN", "AANGEHOUDEN", "NIET_DOORGEZET", "DOORGEZET"],
+        waarden=[
+            "",
+            "AANVAARD",
+            "AFGEKEURD",
+            "DUBBEL",
+            "INGETROKKEN",
+            "AANGEHOUDEN",
+            "WACHTEND",
+            "NIET_DOORGEZET",
+            "DOORGEZET",
+        ],
     )
     reden_nr: Tekst = kolom("een regel met meer redenen staat er vaker: 1, 2, 3; 0 is geen reden", "1", AANTAL)
     code: Tekst = kolom("retourcode", "W-VEN-01", r"^([EWH]-[A-Z]{3}-[0-9]{2})?$", vorm="retourcode")
@@ -80,9 +99,11 @@ class Terugmelding(pandera.DataFrameModel):
     doorgezet_op: Tekst = kolom(
         "wanneer het signaal bij de uitvoerder klaarstond", "2026-04-01T04:32:00+02:00", INSTANT_OF_LEEG
     )
-    uitkomst: Tekst = kolom("wat de uitvoerder terugkoppelde", "")
-    uitkomst_datum: Tekst = kolom("datum daarvan", "", DATUM_OF_LEEG)
-    opschorten_tot: Tekst = kolom("tot wanneer u de inning opschort", "", DATUM_OF_LEEG)
+    uitkomst: Tekst = kolom(
+        "wat de uitvoerder terugkoppelde, voor zover u het mag weten", "OPGEPAKT", waarden=list(UITKOMSTEN)
+    )
+    uitkomst_datum: Tekst = kolom("datum daarvan", "2026-04-08", DATUM_OF_LEEG)
+    opschorten_tot: Tekst = kolom("tot en met wanneer u de inning opschort", "2026-05-10", DATUM_OF_LEEG)
     regels: Tekst = kolom(
         "regels in uw bestand; deze en de volgende aantallen staan alleen op regels met niveau BESTAND",
         "120",

@@ -16,6 +16,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
+
+# how long an example takes depends on what else the machine does
+settings.register_profile("nachtpost", deadline=None)
+settings.load_profile("nachtpost")
 
 INSTALL = "sudo apt-get install gnupg openssh-server openssh-client postgresql"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas import gemeenten, retourcodes, waarden
-from schemas.signaal import KOLOMMEN, RETOURKOLOMMEN
-from schemas.terugmelding import COLUMNS, COUNTS, LAYOUT, SLOTZIN
+from schemas.signaal import RETOURKOLOMMEN
+from schemas.terugmelding import COLUMNS, COUNTS, LAYOUT, PROEFZIN, SLOTZIN, SLOTZIN_DAGEN
 from transforms import dates
 from transforms.csvbytes import constant
 from transforms.identity import signaal_ref
+from transforms.profile import SIG1, Profile
 from transforms.verdict import Judged
+from transforms.wording import worded
 
 Numbers = npt.NDArray[np.int64]
 
@@ -47,10 +50,13 @@ class Answered:
     proef: bool = False
 
 
-def ontvangst(to: Answered, code: str | None = None, slots: Mapping[str, str] | None = None) -> pa.Table:
-    """One BESTAND line: the file came in; with `code` also what became of it as a whole."""
+def ontvangst(
+    to: Answered, code: str | None = None, slots: Mapping[str, str] | None = None, *, gelezen: bool = False
+) -> pa.Table:
+    """One BESTAND line: the file came in; with `code` also what became of it as a whole, or, of a file that was read
+    (`gelezen`), what we want to say about it."""
     if code is None:
-        return _lines(to, "ONTVANGST", "BESTAND", 1, {"reden_nr": "0"})
+        return tm1(to, "ONTVANGST", "BESTAND", 1, {"reden_nr": "0"})
     values = {
         "staat": _STATE_OF_LEVEL[code[0]],
         "reden_nr": "1",
@@ -58,7 +64,9 @@ def ontvangst(to: Answered, code: str | None = None, slots: Mapping[str, str] | 
         "ernst": code[0],
         "tekst": retourcodes.sentence(code, slots or {}),
     }
-    return _lines(to, "ONTVANGST", "BESTAND", 1, values | dict.fromkeys(COUNTS, "0"))
+    if gelezen:
+        return tm1(to, "ONTVANGST", "BESTAND", 1, values | {"staat": ""})
+    return tm1(to, "ONTVANGST", "BESTAND", 1, values | dict.fromkeys(COUNTS, "0"))
 
 
 def header() -> pa.Table:
@@ -67,51 +75,77 @@ def header() -> pa.Table:
 
 
 def controle_lines(
-    to: Answered, judged: Judged, broken: pa.Table, *, nacht: date, uitvoerders: Mapping[str, str]
+    to: Answered,
+    judged: Judged,
+    broken: pa.Table,
+    *,
+    nacht: date,
+    uitvoerders: Mapping[str, str],
+    nachten: Mapping[str, date] = MappingProxyType({}),
+    profile: Profile = SIG1,
 ) -> pa.Table:
     """The REGEL lines of one block, in the order of the file: one per reason, and one for a row without any.
 
     broken: REASONS of lines that could not be read as rows. nacht: when accepted rows are expected to go; what is
-    spoed goes at once.
-    uitvoerders: name of the receiver per `<gemeentecode>|<sector>`.
+    spoed goes at once. uitvoerders: name of the receiver per `<gemeentecode>|<sector>`; nachten: the night in which it
+    receives them, where that may be another. profile: whose words the sentences are in.
     """
-    reasons = pa.concat_tables([judged.redenen, broken]).combine_chunks()
-    row, reason, regelnr, number = _pair(_ints(judged.rows["regelnr"]), _ints(reasons["regelnr"]))
-    known = row >= 0
-    state = np.zeros(len(row), np.int8)
-    state[known] = np.where(judged.repeats.fresh, 2, judged.repeats.dubbel.astype(np.int8))[row[known]]
-    rows = pa.array(row, mask=~known)
-    goes = pa.array(row, mask=state != 2)
-    codes = _take(judged.rows["gemeentecode"], goes)
-    places = pc.binary_join_element_wise(codes, _take(judged.rows["sector"], goes).fill_null(""), "|")
-    return _lines(
+    redenen = pa.concat_tables([judged.redenen, broken])
+    fresh = pa.array(judged.repeats.fresh)
+    codes = pc.if_else(fresh, _text(judged.rows["gemeentecode"]), None)
+    places = pc.binary_join_element_wise(codes, _text(judged.rows["sector"]).fill_null(""), "|")
+    nights = _looked_up(places, {place: str(night) for place, night in nachten.items()}).fill_null(str(nacht))
+    today = str(to.tijdstip.astimezone(dates.AMSTERDAM).date())
+    columns = {
+        "signaal_id": _shown_ids(judged, redenen),
+        "staat": _STATEN.take(pa.array(np.where(judged.repeats.fresh, 2, judged.repeats.dubbel.astype(np.int8)))),
+        "gemeentecode": codes,
+        "gemeente": gemeenten.names(codes),
+        "uitvoerder": _looked_up(places, uitvoerders),
+        "nacht": pc.case_when(pc.make_struct(pc.invert(fresh), _chunk(judged.rows["spoed"])), "", today, nights),
+    }
+    return by_line(to, judged.rows["regelnr"], redenen, columns, profile)
+
+
+def by_line(
+    to: Answered,
+    regelnr: pa.ChunkedArray,
+    redenen: pa.Table,
+    columns: Mapping[str, pa.Array],
+    profile: Profile = SIG1,
+) -> pa.Table:
+    """REGEL lines of a CONTROLE in the order of the file: one per reason, and one for a row without any.
+
+    regelnr and columns: one value per row that could be read, `staat` among them; other lines of `redenen` (REASONS)
+    are AFGEKEURD. profile: whose words the sentences are in.
+    """
+    reasons = redenen.combine_chunks()
+    row, reason, lines, number = _pair(_ints(regelnr), _ints(reasons["regelnr"]))
+    rows = pa.array(row, mask=row < 0)
+    values = {name: _chunk(column).take(rows) for name, column in columns.items()}
+    return tm1(
         to,
         "CONTROLE",
         "REGEL",
         len(row),
         {
-            "regelnr": pa.array(regelnr).cast(pa.string()),
-            "signaal_id": _shown_ids(judged, reasons).take(rows),
-            "staat": _STATEN.take(pa.array(state)),
+            "regelnr": pa.array(lines).cast(pa.string()),
             "reden_nr": pa.array(number).cast(pa.string()),
-            **_worded(reasons.take(pa.array(reason, mask=reason < 0))),
-            "gemeentecode": codes,
-            "gemeente": gemeenten.names(codes),
-            "uitvoerder": _looked_up(places, uitvoerders),
-            "nacht": pc.case_when(
-                pc.make_struct(goes.is_null(), _chunk(judged.rows["spoed"].take(goes))),
-                "",
-                str(to.tijdstip.astimezone(dates.AMSTERDAM).date()),
-                str(nacht),
-            ),
+            **_worded(reasons.take(pa.array(reason, mask=reason < 0)), profile),
+            **values,
+            "staat": values["staat"].fill_null("AFGEKEURD"),
         },
     )
 
 
-def controle_bestand(to: Answered, counts: Mapping[str, int], *, nacht: date, sluitingstijd: time) -> pa.Table:
-    """The BESTAND line that closes a CONTROLE: the counts, and how to have refused rows go along after all.
+def controle_bestand(
+    to: Answered, counts: Mapping[str, int], *, nacht: date, sluitingstijd: time, elke_nacht: bool = True
+) -> pa.Table:
+    """The BESTAND line that closes a CONTROLE: the counts, and how to have refused rows go along after all; of a proef,
+    that nothing goes along.
 
-    counts: regels, aanvaard, afgekeurd, dubbel and any other of COUNTS; accepted rows that are nowhere else wait.
+    nacht: the first in which accepted rows go. counts: regels, aanvaard, afgekeurd, dubbel and any other of COUNTS;
+    accepted rows that are nowhere else wait. elke_nacht: every receiver gets files every night.
     """
     whole = dict.fromkeys(COUNTS, 0) | dict(counts)
     if "wachtend" not in counts:
@@ -119,13 +153,15 @@ def controle_bestand(to: Answered, counts: Mapping[str, int], *, nacht: date, sl
         whole["wachtend"] = whole["aanvaard"] - sum(whole[name] for name in gone)
     values = {name: str(whole[name]) for name in COUNTS}
     values |= {"staat": "AANVAARD", "reden_nr": "0", "nacht": str(nacht) if whole["aanvaard"] else ""}
-    if whole["afgekeurd"]:
+    if to.proef:
+        values["tekst"] = PROEFZIN
+    elif whole["afgekeurd"]:
         local = to.tijdstip.astimezone(dates.AMSTERDAM)
         late = local.time() >= sluitingstijd
-        values["tekst"] = SLOTZIN.format(
+        values["tekst"] = (SLOTZIN if elke_nacht else SLOTZIN + SLOTZIN_DAGEN).format(
             sluitingstijd=f"{sluitingstijd:%H:%M}", datum=local.date() + timedelta(days=1 if late else 0)
         )
-    return _lines(to, "CONTROLE", "BESTAND", 1, values)
+    return tm1(to, "CONTROLE", "BESTAND", 1, values)
 
 
 def doorgezet_lines(to: Answered, rows: pa.Table) -> pa.Table:
@@ -141,7 +177,7 @@ def doorgezet_lines(to: Answered, rows: pa.Table) -> pa.Table:
     def only(values: pa.Array | str, where: pa.BooleanArray) -> pa.Array:
         return pc.if_else(where, values, "")
 
-    return _lines(
+    return tm1(
         to,
         "DOORGEZET",
         "REGEL",
@@ -168,10 +204,10 @@ def doorgezet_bestand(to: Answered, counts: Mapping[str, int]) -> pa.Table:
     """The BESTAND line that closes a DOORGEZET: how many rows of each staat stand in it."""
     values = {"staat": "DOORGEZET", "reden_nr": "0"}
     values |= {name: str(counts.get(name.upper(), 0)) for name in ("ingetrokken", "niet_doorgezet", "doorgezet")}
-    return _lines(to, "DOORGEZET", "BESTAND", 1, values)
+    return tm1(to, "DOORGEZET", "BESTAND", 1, values)
 
 
-def correction_rows(text: pa.Table, redenen: pa.Table) -> pa.Table:
+def correction_rows(text: pa.Table, redenen: pa.Table, profile: Profile = SIG1) -> pa.Table:
     """Refused rows in the partner's own columns, with retour_regel, retour_codes and retour_tekst; may have no rows.
 
     text: the refused rows as they came in, all strings, with regelnr (int64). redenen: REASONS of their block.
@@ -183,16 +219,16 @@ def correction_rows(text: pa.Table, redenen: pa.Table) -> pa.Table:
     keep = ~np.asarray(pc.is_in(text["regelnr"], value_set=unsafe))
     own = [name for name in text.column_names if name != "regelnr" and name not in RETOURKOLOMMEN]
     for name in own:
-        if name not in KOLOMMEN:
+        if name not in profile.bron:
             keep &= ~waarden.holds_bsn(_text(text[name]))
     rows = text.filter(pa.array(keep))
-    said = _joined(redenen.filter(pc.is_in(redenen["regelnr"], value_set=rows["regelnr"].combine_chunks())))
+    said = _joined(redenen.filter(pc.is_in(redenen["regelnr"], value_set=rows["regelnr"].combine_chunks())), profile)
     at = pc.index_in(rows["regelnr"], value_set=said["regelnr"].combine_chunks())
     answers = (rows["regelnr"].cast(pa.string()), said["codes"].take(at), said["tekst"].take(at))
     return pa.table([*(rows[name] for name in own), *answers], names=[*own, *RETOURKOLOMMEN])
 
 
-def _lines(to: Answered, soort: str, niveau: str, rows: int, values: Mapping[str, str | pa.Array]) -> pa.Table:
+def tm1(to: Answered, soort: str, niveau: str, rows: int, values: Mapping[str, str | pa.Array]) -> pa.Table:
     """TM1 with `values`; what is not given is the same for all rows, or empty."""
     whole: dict[str, str | pa.Array] = {
         "layout": LAYOUT,
@@ -243,26 +279,25 @@ def _shown_ids(judged: Judged, reasons: pa.Table) -> pa.StringArray:
     return pc.replace_with_mask(ids, refused, pc.if_else(_chunk(shown), ids.filter(refused), ""))
 
 
-def _worded(reasons: pa.Table) -> dict[str, pa.Array]:
+def _worded(reasons: pa.Table, profile: Profile) -> dict[str, pa.Array]:
     """code, ernst, veld and tekst of REASONS, null where there is none."""
     given = _chunk(reasons["code"].is_valid())
-    texts = pa.nulls(reasons.num_rows, pa.string())
+    velden = texts = pa.nulls(reasons.num_rows, pa.string())
     if pc.any(given).as_py():
-        only = reasons.filter(given)
-        worded = retourcodes.sentences(only["code"], only["detail"], only["veld"])
-        texts = pc.replace_with_mask(texts, given, worded)
+        named, said = worded(reasons.filter(given), profile)
+        velden, texts = pc.replace_with_mask(velden, given, named), pc.replace_with_mask(texts, given, said)
     code = _chunk(reasons["code"])
-    return {"code": code, "ernst": pc.utf8_slice_codeunits(code, 0, 1), "veld": _chunk(reasons["veld"]), "tekst": texts}
+    return {"code": code, "ernst": pc.utf8_slice_codeunits(code, 0, 1), "veld": velden, "tekst": texts}
 
 
-def _joined(reasons: pa.Table) -> pa.Table:
+def _joined(reasons: pa.Table, profile: Profile) -> pa.Table:
     """Each refused line once: regelnr, its distinct codes and all its sentences, in one text each."""
-    worded = reasons.append_column(
-        "tekst", retourcodes.sentences(reasons["code"], reasons["detail"], reasons["veld"])
-    ).sort_by([("regelnr", "ascending"), ("code", "ascending")])
-    codes = worded.group_by(["regelnr", "code"], use_threads=False).aggregate([])
+    ordered = reasons.append_column("tekst", worded(reasons, profile)[1]).sort_by(
+        [("regelnr", "ascending"), ("code", "ascending")]
+    )
+    codes = ordered.group_by(["regelnr", "code"], use_threads=False).aggregate([])
     listed = codes.group_by("regelnr", use_threads=False).aggregate([("code", "list")])
-    texts = worded.group_by("regelnr", use_threads=False).aggregate([("tekst", "list")])
+    texts = ordered.group_by("regelnr", use_threads=False).aggregate([("tekst", "list")])
     return pa.table(
         {
             "regelnr": listed["regelnr"],
@@ -276,10 +311,6 @@ def _looked_up(keys: pa.StringArray, names: Mapping[str, str]) -> pa.StringArray
     """The name of each key, null where there is none."""
     values = pa.array(list(names.values()), pa.string())
     return values.take(pc.index_in(keys, value_set=pa.array(list(names), pa.string())))
-
-
-def _take(column: pa.ChunkedArray, places: pa.Array) -> pa.Array:
-    return _text(column).take(places)
 
 
 def _ints(column: pa.ChunkedArray) -> Numbers:

@@ -6,6 +6,7 @@ that memory holds the rows once and their text never all at the same time.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -21,7 +22,7 @@ from schemas import gemeenten
 from schemas import manifest as man1
 from transforms import dates
 from transforms.csvbytes import constant
-from transforms.identity import signaal_ref
+from transforms.identity import melding_nr, signaal_ref
 from transforms.meldingen import GROUNDS, Meldingen, group, text
 from transforms.verdict import ACCEPTED
 
@@ -29,8 +30,11 @@ from transforms.verdict import ACCEPTED
 READ = [
     name
     for name in ACCEPTED.names
-    if name in bat1.COLUMNS or name in ("nr", "vervangt_nr", "adres_hash", "bedreigende_situatie")
+    if name in bat1.COLUMNS or name in ("nr", "vervangt_nr", "adres_hash", "melding", "bedreigende_situatie")
 ]
+
+#: A batch without rows.
+EMPTY = pa.table({name: pa.array([], pa.string()) for name in bat1.COLUMNS})
 
 _CENTS = pa.array([f",{cent:02d}" for cent in range(100)])
 
@@ -80,20 +84,18 @@ def counts(table: pa.Table) -> dict[str, int]:
     }
 
 
-def manifest(
-    uitvoerder: str, night: date, served: Sequence[str], batches: Sequence[Mapping[str, Any]], *, again: bool = False
-) -> pa.Table:
+def manifest(uitvoerder: str, night: date, served: Sequence[str], batches: Sequence[Mapping[str, Any]]) -> pa.Table:
     """MAN1: a line for each gemeente in `served` and for each batch.
 
-    batches: mappings with gemeentecode, bestand, regels, meldingen, urgent, grootte (bytes), sha256. again: the night's
-    files are published once more (staat OPNIEUW).
+    batches: mappings with gemeentecode, bestand, regels, meldingen, urgent, grootte (bytes), sha256; one without regels
+    is LEEG, though it has a file.
     """
     of = {row["gemeentecode"]: row for row in batches}
     none = {"bestand": "", "regels": 0, "meldingen": 0, "urgent": 0, "grootte": 0, "sha256": ""}
-    full = "OPNIEUW" if again else "NIEUW"
     lines = [
-        {"gemeentecode": code, "staat": full if code in of else "LEEG", **{n: of.get(code, none)[n] for n in none}}
+        {"gemeentecode": code, "staat": "NIEUW" if row["regels"] else "LEEG", **{name: row[name] for name in none}}
         for code in sorted({*served, *of})
+        for row in [of.get(code, none)]
     ]
     fixed = {"layout": man1.LAYOUT, "uitvoerder": uitvoerder, "nacht": str(night)}
     return pa.table(
@@ -104,7 +106,7 @@ def manifest(
 def _named(table: pa.Table, bestand: str) -> pa.Table:
     """Fill in what is the same for a whole batch."""
     code = table["gemeentecode"][0].as_py()
-    same = {"batch": bestand.removesuffix(".csv.pgp"), "gemeentecode": code, "gemeente": gemeenten.name(code)}
+    same = {"batch": bestand.partition(".")[0], "gemeentecode": code, "gemeente": gemeenten.name(code)}
     for name, value in same.items():
         table = table.set_column(bat1.COLUMNS.index(name), name, constant(value, table.num_rows))
     return table
@@ -132,6 +134,7 @@ def _text(
         "volgorde": pa.array(volgorde).cast(pa.string()),
         "signaal_ref": signaal_ref(rows["nr"]),
         "vervangt_signaal_ref": _references(rows["vervangt_nr"]),
+        "melding_nr": melding_nr(rows["melding"]),
         "soort": soort,
         "urgent": _yes_no(ground > 0),
         "urgentie_reden": GROUNDS.take(pa.array(ground)),
@@ -205,11 +208,11 @@ def euros(cents: pa.Array | pa.ChunkedArray) -> pa.StringArray:
 
 
 def _naamregel(rows: pa.Table) -> pa.StringArray:
-    """Voorletters, voorvoegsel and achternaam on one line, as on an envelope; "" for an INTREKKING without any."""
-    before = (text(rows[name]) for name in ("voorletters", "voorvoegsel"))
-    # never null in every part: pyarrow leaves such a row out of what it returns
-    joined = pc.binary_join_element_wise(*before, _plain(rows["achternaam"]), " ", null_handling="skip")
-    return pc.utf8_rtrim(joined, " ")
+    """Voorletters, voorvoegsel and achternaam on one line, as on an envelope; "" where there is none of them."""
+    *before, last = (text(rows[name]) for name in ("voorletters", "voorvoegsel", "achternaam"))
+    # Arrow leaves out the rows in which every part is null
+    nameless = functools.reduce(pc.and_, (pc.is_null(part) for part in (*before, last)))
+    return pc.binary_join_element_wise(*before, pc.if_else(nameless, "", last), " ", null_handling="skip")
 
 
 def _references(numbers: pa.ChunkedArray) -> pa.StringArray:

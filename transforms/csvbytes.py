@@ -59,7 +59,7 @@ def _lines(table: pa.Table, delimiter: str) -> memoryview:
     if all(isinstance(part, str) for part in parts):
         return memoryview((delimiter.join(map(str, parts)) * table.num_rows).encode())
     joined = pc.binary_join_element_wise(*parts, delimiter, null_handling="replace", null_replacement="")
-    return _data(joined)
+    return characters(joined)
 
 
 def _value(column: pa.Array, delimiter: str) -> pa.Array | str:
@@ -76,7 +76,7 @@ def _value(column: pa.Array, delimiter: str) -> pa.Array | str:
 
 def _quote_where_needed(text: pa.StringArray, delimiter: str) -> pa.StringArray:
     """Quotes around values with a delimiter, quote or line break; a look at the raw bytes spares the other columns."""
-    raw = bytes(_data(text))
+    raw = bytes(characters(text))
     marks = [mark for mark in (delimiter, '"', "\n", "\r") if mark.encode() in raw]
     if not marks:
         return text
@@ -88,8 +88,8 @@ def _quote_where_needed(text: pa.StringArray, delimiter: str) -> pa.StringArray:
     return pc.replace_with_mask(text, pc.fill_null(needs, False), quoted)
 
 
-def _data(text: pa.StringArray) -> memoryview:
-    """The characters of the array's own rows, which may be a slice of a larger one."""
+def characters(text: pa.StringArray) -> memoryview:
+    """The text of all rows together (UTF-8), without a copy; the array may be a slice of a larger one."""
     _, offsets, data = text.buffers()
     if not len(text) or data is None:
         return memoryview(b"")

@@ -90,7 +90,7 @@ def moved(table: pa.Table, followed: Followed, gemeentecode: pa.StringArray, day
     stands = there.take(pc.index_in(followed.gemeentecode, value_set=pa.array(list(current), pa.string())))
     elsewhere = np.asarray(pc.and_(both, pc.not_equal(stands, gemeentecode)).fill_null(False))
     regelnr = np.asarray(table["regelnr"])[elsewhere & _among(table, ("ACTUALISATIE",))]
-    return reasons(regelnr, "W-SIG-06", "vorig_signaal_id")
+    return reasons(regelnr, "W-SIG-07", "vorig_signaal_id")
 
 
 def _where(found: Mask, values: pa.StringArray) -> pa.StringArray:

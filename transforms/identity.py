@@ -75,6 +75,19 @@ _LETTERS = np.frombuffer(ALPHABET.encode(), np.uint8)
 _MISREAD = str.maketrans("ILO", "110")
 
 
+def _values() -> npt.NDArray[np.int64]:
+    """Per byte the value of the character as people type it, -1 where it is none."""
+    table = np.full(256, -1, np.int64)
+    for letters in (ALPHABET, ALPHABET.lower()):
+        table[np.frombuffer(letters.encode(), np.uint8)] = np.arange(32)
+    for typed, meant in zip("ILOilo", "110110", strict=True):
+        table[ord(typed)] = int(meant)
+    return table
+
+
+_VALUE = _values()
+
+
 def signaal_ref(nr: npt.NDArray[np.int64] | pa.Array | pa.ChunkedArray) -> pa.StringArray:
     """References of signals: "S", ten characters and a check character; raises NrOutOfRange.
 
@@ -118,6 +131,22 @@ def parse_signaal_ref(text: str) -> int:
     return nr
 
 
+def signaal_nrs(refs: Strings) -> pa.Int64Array:
+    """As `parse_signaal_ref`, column-wise: the nr of each reference, null where the text is none."""
+    values, known = _typed_values(refs, PREFIX, _BODY + 1)
+    nr = values[:, :-1] @ (1 << 5 * np.arange(_BODY - 1, -1, -1, dtype=np.int64))
+    check = np.zeros(len(nr), np.uint8)
+    for place in range(_BODY):
+        check ^= _WEIGHTED[place][values[:, place]]
+    return pa.array(nr, mask=~(known & (check == values[:, -1])))
+
+
+def melding_numbers(texts: Strings) -> pa.Int64Array:
+    """The 60 bits of each melding_nr as people type it, null where the text is none; compare with `melding_bits`."""
+    values, known = _typed_values(texts, "M", 12)
+    return pa.array(values @ (1 << 5 * np.arange(11, -1, -1, dtype=np.int64)), mask=~known)
+
+
 def normalise_address(
     postcode: Strings, huisnummer: pa.Array | pa.ChunkedArray, huisletter: Strings, toevoeging: Strings
 ) -> pa.StringArray:
@@ -153,28 +182,38 @@ def derived_key(key: bytes, use: str) -> bytes:
     return blake2b(digest_size=32, key=key, person=use.encode()).digest()
 
 
-def melding_nr(address: pa.StringArray, key: bytes) -> pa.StringArray:
-    """The number of the melding at an address (as `normalise_address` gives it): "M-" and 12 characters (60 bits).
+def melding_nr(bits: pa.Array | pa.ChunkedArray) -> pa.StringArray:
+    """The number of the melding at an address, as people read it: "M-" and 12 characters; null without address.
 
-    The same address has the same number for as long as the key (16-64 bytes) is used, whatever hash key is in use and
-    whatever gemeente it lies in. Two AES blocks chained (CBC-MAC over 32 bytes, which an address always fits in): a
-    million take a moment. Without the key a melding_nr says nothing about the hash in the register.
+    bits: int64, as `melding_bits` gives them.
+    """
+    bits = bits.combine_chunks() if isinstance(bits, pa.ChunkedArray) else bits
+    digests = np.asarray(bits.fill_null(0))
+    characters = np.empty((len(bits), 14), np.uint8)
+    characters[:, 0], characters[:, 1] = ord("M"), ord("-")
+    for at in range(12):
+        characters[:, at + 2] = _LETTERS[(digests >> (55 - 5 * at)) & 31]
+    return pc.if_else(bits.is_valid(), _fixed_width(characters), None)
+
+
+def melding_bits(address: pa.StringArray, key: bytes) -> pa.Int64Array:
+    """The number behind each `melding_nr`: 60 bits of an address (as `normalise_address` gives it); null without.
+
+    The same address has the same number for as long as the key is used, whatever hash key is in use and
+    whatever gemeente it lies in. key: 32 bytes. Two AES blocks chained (CBC-MAC over 32 bytes, which an address always
+    fits in): a million take a moment. Only 60 of the 128 bits are kept, so that nobody, key or not, can go back.
     """
     known = pc.fill_null(pc.less_equal(pc.binary_length(address), 32), False)
     padded = pc.ascii_rpad(pc.if_else(known, address, ""), 32)
     blocks = np.frombuffer(padded.buffers()[2], np.uint8)[padded.offset * 32 :][: 32 * len(padded)].reshape(-1, 2, 16)
     first = _encrypted(blocks[:, 0], key)
     digests = _encrypted(first ^ blocks[:, 1], key).reshape(-1).view(">u8")[::2]
-    characters = np.empty((len(padded), 14), np.uint8)
-    characters[:, 0], characters[:, 1] = ord("M"), ord("-")
-    for at in range(12):
-        characters[:, at + 2] = _LETTERS[(digests >> np.uint64(59 - 5 * at)) & np.uint64(31)]
-    return pc.if_else(known, _fixed_width(characters), None)
+    return pa.array((digests >> np.uint64(4)).astype(np.int64), mask=~np.asarray(known))
 
 
 def _encrypted(blocks: npt.NDArray[np.uint8], key: bytes) -> npt.NDArray[np.uint8]:
     """AES of 16 bytes a row."""
-    cipher = Cipher(AES(derived_key(key, "melding")), ECB()).encryptor()  # noqa: S305  single blocks: no mode is needed
+    cipher = Cipher(AES(key), ECB()).encryptor()  # noqa: S305  single blocks: no mode is needed
     return np.frombuffer(cipher.update(np.ascontiguousarray(blocks).tobytes()), np.uint8).reshape(-1, 16)
 
 
@@ -199,6 +238,22 @@ def _digests(values: pa.StringArray, key: bytes, domain: str) -> npt.NDArray[np.
     digests = np.zeros(len(values), np.int64)
     digests[known] = np.frombuffer(b"".join(found), ">i8")
     return digests
+
+
+def _typed_values(texts: Strings, prefix: str, length: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """The characters after `prefix` as values of ALPHABET (rows x length), and which rows have that form."""
+    plain = pc.utf8_upper(pc.replace_substring_regex(_text(texts).fill_null(""), r"[\s-]", ""))
+    fits = pc.and_(pc.equal(pc.binary_length(plain), length + 1), pc.starts_with(plain, prefix))
+    known = np.array(fits)
+    values = np.zeros((len(plain), length), np.int64)
+    if known.any():
+        kept = plain.filter(fits)
+        characters = np.frombuffer(kept.buffers()[2], np.uint8)[: len(kept) * (length + 1)]
+        read = _VALUE[characters.reshape(-1, length + 1)[:, 1:]]
+        good: npt.NDArray[np.bool_] = np.all(read >= 0, axis=1)
+        values[known] = np.where(good[:, None], read, 0)
+        known[np.flatnonzero(known)[~good]] = False
+    return values, known
 
 
 def _fixed_width(text: npt.NDArray[np.uint8]) -> pa.StringArray:

@@ -243,20 +243,6 @@ def _per_line(places: Numbers, starts: Numbers) -> Numbers:
     return np.diff(np.searchsorted(places, starts), append=len(places))
 
 
-def _misplaced(data: Bytes, quotes: Numbers, line: Numbers, count: Numbers, separates: Mask) -> Mask:
-    """Lines where a quote opens or closes in the middle of a field (RFC 4180, 2.5-2.7)."""
-    first_of_line = np.cumsum(count) - count
-    opens = (np.arange(len(quotes)) - first_of_line[line]) % 2 == 0
-    edge = separates | (data == LF) | (data == QUOTE)
-    before = (quotes == 0) | edge[quotes - 1]
-    after_place = np.minimum(quotes + 1, len(data) - 1)
-    after = (quotes == len(data) - 1) | edge[after_place] | (data[after_place] == CR)
-    wrong = ~np.where(opens, before, after)
-    misplaced = np.zeros(len(count), bool)
-    misplaced[line[wrong]] = True
-    return misplaced
-
-
 def _kept(view: memoryview, block: Block, data: Bytes, starts: Numbers, good: Mask) -> pa.Buffer:
     """The good lines as one buffer; the view itself, without a copy, if all are good."""
     if good.all():

@@ -67,7 +67,7 @@ def group(
     urgent_soorten: Mapping[int, Collection[str]],
     earlier: pa.Table | None,
 ) -> Meldingen:
-    """Group and compare `rows`: batch_id, nr, vervangt_nr, adres_hash, bedrag_cent (int64), melding_nr, soort, partner,
+    """Group and compare `rows`: batch_id, nr, vervangt_nr, adres_hash, bedrag_cent, melding (int64), soort, partner,
     postcode (strings), huisnummer (int32), bedreigende_situatie (bool), ontvangen_op (timestamp UTC).
 
     urgent_soorten: per batch_id the kinds that its uitvoerder set as urgent. earlier: see EARLIER.
@@ -76,7 +76,7 @@ def group(
     batch, nr = _ints(rows["batch_id"]), _ints(rows["nr"])
     soort = Kinds(rows["soort"])
     ground = grounds(soort, rows["bedreigende_situatie"], batch, urgent_soorten)
-    members = _groups(batch, rows["melding_nr"])
+    members = _groups(batch, rows["melding"])
     size = int(members.max()) + 1 if count else 0
 
     replaced = np.isin(nr, _ints(rows["vervangt_nr"].drop_null()))
@@ -134,9 +134,9 @@ def grounds(
     return ground
 
 
-def _groups(batch: Numbers, melding_nr: pa.ChunkedArray) -> Numbers:
+def _groups(batch: Numbers, melding: pa.ChunkedArray) -> Numbers:
     """A number per (batch, melding); a row without address (INTREKKING) is a group of its own."""
-    indices = text(melding_nr).dictionary_encode().indices
+    indices = _chunk(melding).dictionary_encode().indices
     codes = _ints(indices.fill_null(0))
     alone = np.asarray(indices.is_null())
     codes[alone] = len(codes) + np.flatnonzero(alone)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 import numpy as np
@@ -20,27 +20,27 @@ _MAY_OPEN = np.isin(np.arange(256), [*range(33), 0xC2, 0xE1, 0xE2, 0xE3])
 _MAY_CLOSE = np.isin(np.arange(256), [*range(33), *range(0x80, 0x8B), 0x9F, 0xA0, 0xA8, 0xA9, 0xAF])
 
 
-def normalise(table: pa.Table, skip: Collection[str] = ()) -> Text:
+def normalise(table: pa.Table, skip: Collection[str] = (), kolommen: Mapping[str, Kolom] = KOLOMMEN) -> Text:
     """Trim every field and make empty ones null; columns that are entirely empty, and those in `skip`, are left out."""
     text: Text = {}
     for veld in table.column_names:
-        if veld not in KOLOMMEN or veld in skip:
+        if veld not in kolommen or veld in skip:
             continue
         values = table[veld].combine_chunks() if table[veld].num_chunks != 1 else table[veld].chunk(0)
         if not _has_text(values):
             continue
-        values = _trimmed(values) if KOLOMMEN[veld].type is Type.VRIJ else _encoded(values)
+        values = _trimmed(values) if kolommen[veld].type is Type.VRIJ else _encoded(values)
         if values.null_count < len(values):
             text[veld] = values
     return text
 
 
-def typed_column(veld: str, values: pa.Array) -> pa.Array:
+def typed_column(veld: str, values: pa.Array, kolommen: Mapping[str, Kolom] = KOLOMMEN) -> pa.Array:
     """A column of text in the type of `veld` (schemas.signaal.ARROW); null where the text has not its form.
 
     postcode becomes `1234AB`, codes get the exact spelling of their list, amounts become eurocents.
     """
-    kolom = KOLOMMEN[veld]
+    kolom = kolommen[veld]
     if kolom.type is Type.VRIJ:
         return values
     if not pa.types.is_dictionary(values.type):

@@ -17,6 +17,7 @@ import pyarrow.csv as pcsv
 from schemas.retourcodes import BestandsReden
 from schemas.signaal import BEDRAGKOLOMMEN, KOLOMMEN, KOPPEN_VERPLICHT, RETOURKOLOMMEN, VOORWAARDEN
 from transforms.lines import Block, FileRejected, Scan, named
+from transforms.profile import SIG1, Profile
 
 _BSN_NAME = re.compile(r"(?:^|[^a-z])bsn(?:[^a-z]|$)|^bsn|bsn$|burgerservice|sofi", re.IGNORECASE)
 #: Bytes parsed at a time, several times MAX_LINE; larger pieces fall out of the processor's cache.
@@ -38,35 +39,68 @@ def check_header(
     separator: str = ";",
     onbekende_kolommen: str = "weigeren",
     verklaard: Collection[str] = (),
+    profile: Profile = SIG1,
 ) -> list[BestandsReden]:
     """Everything that is wrong with the header; [] if the file can be read.
 
     columns: names from `read_header`. onbekende_kolommen: "weigeren" or "negeren". verklaard: condition columns that
     any verklaring (of the partner or of one of its overeenkomsten) may stand in for, so that they may be absent.
+    profile: which names stand for which columns; the sentences hold the partner's own.
     Codes: E-PRV-02, E-BST-01, E-BST-06, E-BST-07, E-BST-09. The retour columns of a correction file are ignored.
 
     Where line 1 is not a header it is somebody's data: no name from it is repeated unless most of the
     required columns were recognised, and then only what looks like the name of a column.
     """
-    given = Counter(columns)
-    known = given.keys() & KOLOMMEN.keys()
-    if bsn := [name for name in given if name not in KOLOMMEN and _BSN_NAME.search(name)]:
-        names = ", ".join(name for name in bsn if _COLUMN_NAME.fullmatch(name)) or "BSN"
-        return [BestandsReden("E-PRV-02", {"kolommen": names})]
-    if len(known) < len(KOPPEN_VERPLICHT) / 2:
+    given, bron = Counter(columns), profile.bron
+    known = {bron[name] for name in given if name in bron}
+    if bsn := _named_after_bsn(given, KOLOMMEN):
+        return [bsn]
+    if len(known) < sum(veld not in profile.vast for veld in KOPPEN_VERPLICHT) / 2:
         return [BestandsReden("E-BST-09", {"scheidingsteken": named(separator)})]
     refusals = []
-    missing = [name for name in KOPPEN_VERPLICHT if name not in given]
-    missing += [name for name in VOORWAARDEN if name not in given and name not in verklaard]
-    unknown = [name for name in given if name not in KOLOMMEN and name not in RETOURKOLOMMEN]
+    amounts = [veld for veld in BEDRAGKOLOMMEN if veld in bron.values()]
+    needed = [*KOPPEN_VERPLICHT, *(veld for veld in VOORWAARDEN if veld not in verklaard)]
+    needed += amounts if len(amounts) == 1 else []  # a profile says which of the two it is
+    missing = [profile.kolom(veld) for veld in needed if veld not in known and veld not in profile.vast]
+    unknown = [name for name in given if name not in bron and name not in profile.negeer | set(RETOURKOLOMMEN)]
     if missing or (unknown and onbekende_kolommen == "weigeren"):
         slots = {"ontbreekt": ", ".join(missing) or "geen", "onbekend": _shown(unknown)}
         refusals.append(BestandsReden("E-BST-01", slots))
-    if len(known & set(BEDRAGKOLOMMEN)) != 1:
+    if len(amounts) > 1 and len(known & set(amounts)) != 1:
         refusals.append(BestandsReden("E-BST-06", {}))
-    if twice := [name for name, times in given.items() if times > 1 and name in KOLOMMEN]:
+    if twice := [name for name, times in given.items() if times > 1 and name in bron]:
         refusals.append(BestandsReden("E-BST-07", {"kolommen": ", ".join(twice)}))
     return refusals
+
+
+def check_columns(
+    columns: Sequence[str], *, known: Collection[str], required: Sequence[str], separator: str
+) -> list[BestandsReden]:
+    """As `check_header`, for a layout whose required columns are simply listed. The same codes but E-BST-06."""
+    given = Counter(columns)
+    if bsn := _named_after_bsn(given, known):
+        return [bsn]
+    if not given.keys() & set(required):
+        return [BestandsReden("E-BST-09", {"scheidingsteken": named(separator)})]
+    missing = [name for name in required if name not in given]
+    unknown = [name for name in given if name not in known and name not in RETOURKOLOMMEN]
+    if missing or unknown:
+        return [BestandsReden("E-BST-01", {"ontbreekt": ", ".join(missing) or "geen", "onbekend": _shown(unknown)})]
+    twice = [name for name, times in given.items() if times > 1 and name in known]
+    return [BestandsReden("E-BST-07", {"kolommen": ", ".join(twice)})] if twice else []
+
+
+def _named_after_bsn(given: Collection[str], known: Collection[str]) -> BestandsReden | None:
+    """E-PRV-02; what looks like no name of a column is not repeated."""
+    if bsn := [name for name in given if name not in known and looks_like_bsn(name)]:
+        names = ", ".join(name for name in bsn if _COLUMN_NAME.fullmatch(name)) or "BSN"
+        return BestandsReden("E-PRV-02", {"kolommen": names})
+    return None
+
+
+def looks_like_bsn(column: str) -> bool:
+    """Whether a column's name says that burgerservicenummers stand in it."""
+    return _BSN_NAME.search(column) is not None
 
 
 def check_encoding(view: memoryview, block: Block, codering: str) -> None:
@@ -86,13 +120,20 @@ def check_encoding(view: memoryview, block: Block, codering: str) -> None:
         raise FileRejected("E-BST-02", {"codering": codering, "regel": str(regel)})
 
 
-def parse(scan: Scan, columns: Sequence[str], separator: str, codering: str = "utf-8") -> pa.Table:
+def parse(
+    scan: Scan,
+    columns: Sequence[str],
+    separator: str,
+    codering: str = "utf-8",
+    known: Collection[str] = KOLOMMEN,
+) -> pa.Table:
     """The good lines of a block as text.
 
-    columns: header as in the file; its SIG1 columns come out, in the order of the file, as string (never null: an
-    empty field is ""), after them `regelnr` int64. One chunk per column. Raises ParserMismatch.
+    columns: header as in the file; its SIG1 columns (or those in `known`, such as a profile's `bron`) come out, in the
+    order of the file, as string (never null: an empty field is ""), after them `regelnr` int64. One chunk per
+    column. Raises ParserMismatch.
     """
-    wanted = [name for name in columns if name in KOLOMMEN]
+    wanted = [name for name in columns if name in known]
     good = scan.good
     if codering != "utf-8" and good.size:
         good = pa.py_buffer(codecs.decode(memoryview(good), codering).encode())
@@ -101,7 +142,7 @@ def parse(scan: Scan, columns: Sequence[str], separator: str, codering: str = "u
     else:
         table = pcsv.read_csv(
             pa.BufferReader(good),
-            read_options=pcsv.ReadOptions(column_names=_distinct(columns), use_threads=False, block_size=_PIECE),
+            read_options=pcsv.ReadOptions(column_names=_distinct(columns, known), use_threads=False, block_size=_PIECE),
             parse_options=pcsv.ParseOptions(delimiter=separator, newlines_in_values=False),
             convert_options=pcsv.ConvertOptions(
                 column_types=dict.fromkeys(wanted, pa.string()),
@@ -124,9 +165,9 @@ def _undecodable(data: memoryview, codering: str) -> int | None:
     return None
 
 
-def _distinct(columns: Sequence[str]) -> list[str]:
+def _distinct(columns: Sequence[str], known: Collection[str]) -> list[str]:
     """Names for the parser: unknown columns may bear one name twice."""
-    return [name if name in KOLOMMEN else f"\x00{place}" for place, name in enumerate(columns)]
+    return [name if name in known else f"\x00{place}" for place, name in enumerate(columns)]
 
 
 def _shown(unknown: Sequence[str]) -> str:

@@ -58,17 +58,19 @@ class _Kinds:
         return table[self.place]
 
 
-def validate(table: pa.Table, rules: Rules) -> Checked:
+def validate(table: pa.Table, rules: Rules, onleesbaar: Mapping[str, Positions] | None = None) -> Checked:
     """Judge a parsed block.
 
-    table: string columns with SIG1 names (absent ones count as empty) and `regelnr` int64. Codes: E-VLD-01 to -10,
-    E-VWD-01, E-PRV-01, E-SIG-05, W-EIN-01, W-EIN-02, W-VEN-01.
+    table: string columns with SIG1 names (absent ones count as empty) and `regelnr` int64. onleesbaar: per column the
+    rows whose text is not what a profile says it is, whatever it looks like. Codes: E-VLD-01 to -10, E-VWD-01,
+    E-PRV-01, E-SIG-05, W-EIN-01, W-EIN-02, W-VEN-01.
     """
     regelnr = table["regelnr"].to_numpy()
     bedragkolom = "bedrag_euro" if "bedrag_euro" in table.column_names else "bedrag_cent"
     text = normalise(table, skip=() if rules.geboortedatum else ("geboortedatum",))
     kinds = _Kinds(_places(text, len(regelnr)))
     failures = _check_text(text, kinds, rules, len(regelnr), bedragkolom)
+    failures |= _unread(onleesbaar or {}, text, failures)
     malformed = _malformed(failures)
     typed = _typed(text, malformed, rules, regelnr, bedragkolom)
     failures |= _check_rules(typed, rules, bedragkolom)
@@ -156,6 +158,16 @@ def _check_text(text: Text, kinds: _Kinds, rules: Rules, rows: int, bedragkolom:
             checks[veld] = judges
             columns[veld] = pa.nulls(rows, pa.string()) if values is None else values
     return failing(text_schema(checks), pa.table(columns)) if rows else {}
+
+
+def _unread(onleesbaar: Mapping[str, Positions], text: Text, failures: Failures) -> Failures:
+    """The failures of what a profile could not read, together with what failed already."""
+    found: Failures = {}
+    for veld, rows in onleesbaar.items():
+        if veld in text:
+            code = "E-VLD-03" if KOLOMMEN[veld].codelijst else "E-VLD-02"
+            found[veld, code] = np.union1d(rows, failures.get((veld, code), rows))
+    return found
 
 
 def _check_rules(typed: pa.Table, rules: Rules, bedragkolom: str) -> Failures:

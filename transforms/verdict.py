@@ -27,6 +27,9 @@ CONTENT = tuple(
     name for name in TYPED.names if name not in ("layout", "signaal_id", "regelnr", "geboortedatum", *VOORWAARDEN)
 )
 
+#: The same where a partner delivers its whole list every time: without what moves by itself from day to day.
+STAND = tuple(name for name in CONTENT if name not in ("peildatum", "herinnering_datum", "maanden_achterstand"))
+
 #: Accepted rows as the work store keeps them.
 ACCEPTED = pa.schema(
     [field for field in TYPED if field.name != "gemeentecode"]
@@ -44,7 +47,7 @@ ACCEPTED = pa.schema(
         ("inhoud_hash", pa.int64()),
         ("adres_hash", pa.int64()),
         ("klant_hash", pa.int64()),
-        ("melding_nr", pa.string()),
+        ("melding", pa.int64()),  # the bits of the melding_nr
         ("ontvangen_op", pa.timestamp("us", "UTC")),
     ]
 )
@@ -64,10 +67,12 @@ class Ids:
     eerder: tuple[Ids, ...] = ()
 
     @classmethod
-    def of(cls, typed: pa.Table, aanlevering_nr: int, partner: str, keys: Sequence[bytes]) -> Ids:
-        """Identify the rows of one block of `partner`; `keys` newest first."""
+    def of(
+        cls, typed: pa.Table, aanlevering_nr: int, partner: str, keys: Sequence[bytes], *, stand: bool = False
+    ) -> Ids:
+        """Identify the rows of one block of `partner`; `keys` newest first. stand: its files are its whole list."""
         texts = [_of_partner(partner, column(typed, name)) for name in ("signaal_id", "vorig_signaal_id")]
-        said = identity.content(typed, CONTENT)
+        said = identity.content(typed, STAND if stand else CONTENT)
         nr = (np.int64(aanlevering_nr) << 24) | typed["regelnr"].to_numpy()
 
         def by(key: bytes, eerder: tuple[Ids, ...]) -> Ids:
@@ -119,12 +124,13 @@ class Placed:
 @dataclass(frozen=True)
 class Made:
     """What the kept rows are given: whether they go out at once, and hashes of their customers (see `customers`) and
-    addresses by `key`; the melding_nr by a key of its own."""
+    addresses by `key`; the number of the melding by a key of its own. stand: their file is the partner's whole list."""
 
     spoed: Mask
     klant: pa.StringArray
     key: bytes
     melding_key: bytes
+    stand: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,6 +198,11 @@ def place(typed: pa.Table, routed: Routed, followed: Followed) -> Placed:
     )
 
 
+def updates(typed: pa.Table, stand: bool) -> Mask | None:
+    """Rows that may update the accepted signal with the same signaal_id: of a whole list every VROEG."""
+    return np.asarray(pc.equal(column(typed, "soort"), "VROEG").fill_null(False)) if stand else None
+
+
 def decide(
     typed: pa.Table,
     ids: Ids,
@@ -201,13 +212,17 @@ def decide(
     accepted: Accepted,
     made: Made,
 ) -> Judged:
-    """A row without an error is new, DUBBEL (W-SIG-02) or in conflict with an accepted one (E-SIG-01)."""
+    """A row without an error is new, DUBBEL (W-SIG-02) or in conflict with an accepted one (E-SIG-01).
+
+    Where the file is the partner's whole list, a VROEG with other content is an ACTUALISATIE (W-SIG-06).
+    """
     regelnr = typed["regelnr"].to_numpy()
     sound = ~np.isin(regelnr, found["regelnr"].filter(pc.starts_with(found["code"], "E-")).to_numpy())
-    repeats = judge(ids.signaal, ids.inhoud, sound, accepted)
+    repeats = judge(ids.signaal, ids.inhoud, sound, accepted, updates(typed, made.stand))
     conflict = reasons(regelnr[repeats.conflict], "E-SIG-01", "signaal_id")
     dubbel = reasons(regelnr[repeats.dubbel], "W-SIG-02", "signaal_id")
-    found = pa.concat_tables([found, conflict, dubbel])
+    changed = reasons(regelnr[repeats.update], "W-SIG-06", "bedrag_cent")
+    found = pa.concat_tables([found, conflict, dubbel, changed])
     address = identity.normalise_address(
         *(column(typed, name) for name in ("postcode", "huisnummer", "huisletter", "toevoeging"))
     )
@@ -221,20 +236,35 @@ def decide(
         "waarschuwingen": _warnings(typed, found),
         "vervangt_nr": followed.vorig_nr,
         "spoed": pa.array(made.spoed),
+        **_updated(typed, ids, repeats, followed, accepted),
         "signaal_hash": pa.array(ids.signaal),
         "inhoud_hash": pa.array(ids.inhoud),
         "adres_hash": identity.keyed_hash(address, made.key, "adres"),
         "klant_hash": identity.keyed_hash(made.klant, made.key, "klant"),
-        "melding_nr": identity.melding_nr(address, made.melding_key),
+        "melding": identity.melding_bits(address, made.melding_key),
     }
     names = [name for name in ACCEPTED.names if name not in ("partner", "ontvangen_op")]
     rows = pa.table({name: columns[name] if name in columns else typed[name] for name in names})
     return Judged(rows, found, repeats, geweigerd=~(repeats.fresh | repeats.dubbel))
 
 
-def refused(judged: Judged, broken: pa.Table) -> pa.Table:
+def _updated(
+    typed: pa.Table, ids: Ids, repeats: Repeats, followed: Followed, accepted: Accepted
+) -> dict[str, pa.Array]:
+    """soort and vervangt_nr, where rows became an ACTUALISATIE of the accepted signal with their own signaal_id."""
+    if not repeats.update.any():
+        return {}
+    update, earlier = pa.array(repeats.update), accepted.nr[accepted.find(ids.signaal)[1]]
+    soort = column(typed, "soort")
+    return {
+        "soort": pc.if_else(update, "ACTUALISATIE", soort.cast(pa.string())),
+        "vervangt_nr": pc.if_else(update, pa.array(earlier), followed.vorig_nr),
+    }
+
+
+def refused(redenen: pa.Table, broken: pa.Table) -> pa.Table:
     """The refused lines of a block, broken ones included: regelnr (int64) and their E codes in one text."""
-    errors = pa.concat_tables([judged.redenen, broken])
+    errors = pa.concat_tables([redenen, broken])
     errors = errors.filter(pc.starts_with(errors["code"], "E-")).select(["regelnr", "code"])
     return _listed(errors).rename_columns(["regelnr", "codes"])
 

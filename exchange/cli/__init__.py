@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typer import Typer
 
-from exchange.cli import check_file, config, demo, keys, ledger, night, reference, register, sandbox, where
+from exchange.cli import (
+    bewijs,
+    check_file,
+    config,
+    demo,
+    keys,
+    ledger,
+    monitor,
+    night,
+    partner,
+    reference,
+    register,
+    sandbox,
+    where,
+)
 from exchange.cli.door import Door, remember
 
 app = Typer(
@@ -20,12 +34,16 @@ app.add_typer(config.app, name="config")
 app.add_typer(keys.app, name="keys")
 app.add_typer(register.app, name="register")
 app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(partner.app, name="partner")
 app.add_typer(reference.app, name="reference")
 app.add_typer(ledger.app, name="ledger")
 app.command("intake")(night.intake)
+app.command("terugkoppeling")(night.terugkoppeling)
 app.command("uitlevering")(night.uitlevering)
 app.command("status")(where.status)
 app.command("find")(where.find)
+app.command("monitor")(monitor.monitor)
+app.command("bewijs")(bewijs.bewijs)
 app.command("check-file")(check_file.check_file)
 app.command("demo")(demo.demo)
 

@@ -75,14 +75,14 @@ def check_file(
     if partner is None:
         profiel = _profile(sector or [], scheidingsteken, codering, verklaring)
     else:
-        profiel, goes, intake = _configured(config, partner, nu)
+        profiel, goes, intake = configured(config, partner, nu)
     found = judge(file, profiel, goes, intake, nu)
-    door.answer(_data(file, found), *_said(found))
+    door.answer(data(file, found), *said(found))
     if not found.klopt:
         raise typer.Exit(door.Exit.REFUSED)
 
 
-def _configured(config: Path | None, partner: str, nu: datetime) -> tuple[Profiel, Bestemmingen, IntakeSettings]:
+def configured(config: Path | None, partner: str, nu: datetime) -> tuple[Profiel, Bestemmingen, IntakeSettings]:
     """The partner as the exchange knows it; the register is left alone."""
     from exchange.configuration import load
     from exchange.context import Exchange
@@ -115,7 +115,8 @@ def _profile(sectors: list[str], scheidingsteken: Scheidingsteken, codering: Cod
     )
 
 
-def _data(file: Path, found: Checked) -> dict[str, Any]:
+def data(file: Path, found: Checked) -> dict[str, Any]:
+    """The verdict for programs."""
     reasons = [{**row, "regelnr": int(row["regelnr"])} for row in found.redenen.to_pylist()]
     tally = found.tally
     return {
@@ -132,14 +133,15 @@ def _data(file: Path, found: Checked) -> dict[str, Any]:
     }
 
 
-def _said(found: Checked) -> list[Table | str]:
-    said: list[Table | str] = []
+def said(found: Checked) -> list[Table | str]:
+    """The verdict for people."""
+    parts: list[Table | str] = []
     if found.code:
-        said.append(f"Dit bestand wordt afgekeurd. {found.code}: {found.tekst}")
+        parts.append(f"Dit bestand wordt afgekeurd. {found.code}: {found.tekst}")
     else:
-        said += _listed(found)
-    said.append("Niet gecontroleerd:\n" + "\n".join(f"- {one}" for one in found.open))
-    return said
+        parts += _listed(found)
+    parts.append("Niet gecontroleerd:\n" + "\n".join(f"- {one}" for one in found.open))
+    return parts
 
 
 def _listed(found: Checked) -> list[Table | str]:

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from exchange.faults import (
     BalanceFault,
@@ -38,6 +39,7 @@ from exchange.faults import (
     StateConflict,
     StoreFault,
     TargetExists,
+    place,
 )
 
 if TYPE_CHECKING:
@@ -88,10 +90,16 @@ class Door(TyperGroup):
         except Fault as fault:
             raise typer.Exit(refuse(fault)) from fault
         except OSError as error:  # a disk that is full or closed to us; the network has faults of its own
-            place = f" ({error.filename})" if error.filename else ""
-            sentence = f"Dit lukte niet: {error.strerror}{place}."
+            where = f" ({error.filename})" if error.filename else ""
+            sentence = f"Dit lukte niet: {error.strerror}{where}."
             code = Exit.WRONG_USE if isinstance(error, _WRONG_PLACE) else Exit.RETRY
             raise typer.Exit(_say_failure(type(error).__name__, sentence, code)) from error
+        except (typer.Exit, typer.Abort, TyperException):
+            raise
+        except Exception as error:  # noqa: BLE001  its text may quote a row, so it is not shown
+            name = type(error).__name__
+            sentence = f"Dit ging onverwacht mis ({name} in {place(error)}). Waarschuw de ontwikkelaars."
+            raise typer.Exit(_say_failure(name, sentence, Exit.RETRY)) from None
 
 
 def folder(config: Path | None) -> Path:

@@ -1,46 +1,66 @@
-"""`nachtpost intake` and `nachtpost uitlevering`: the same steps as the DAGs, one after another in this process."""
+"""`nachtpost intake`, `terugkoppeling` and `uitlevering`: the steps of the DAGs, one after another in this process."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from exchange.cli import door
 
+if TYPE_CHECKING:
+    from exchange.register.aanleveringen import Soort
+
 
 def intake(config: door.Config = None, json: door.Json = False) -> None:
     """Haal bestanden op bij alle partners, controleer ze en zet de antwoorden klaar, met wat spoed heeft."""
+    from exchange.register.aanleveringen import Soort
+
+    _receive(Soort.SIGNALEN, config, json)
+
+
+def terugkoppeling(config: door.Config = None, json: door.Json = False) -> None:
+    """Haal terugkoppeling op bij alle uitvoerders, controleer haar en zet de antwoorden klaar."""
+    from exchange.register.aanleveringen import Soort
+
+    _receive(Soort.TERUGKOPPELING, config, json)
+
+
+def _receive(soort: Soort, config: Path | None, json: bool) -> None:
     from exchange.context import utc_now
+    from exchange.register.aanleveringen import Soort
     from exchange.steps import check, pickup, publish, spoed
 
     door.want_json(json)
     with door.opened(config) as exchange:
-        fetched = pickup.pickup(exchange, utc_now)
-        checked = [check.check(exchange, group, utc_now) for group in check.groups(exchange, 1)]
-        urgent = spoed.spoed(exchange, utc_now)
+        fetched = pickup.pickup(exchange, utc_now, soort)
+        checked = [check.check(exchange, group, utc_now) for group in check.groups(exchange, 1, soort)]
+        urgent = spoed.spoed(exchange, utc_now).regels if soort is Soort.SIGNALEN else 0
         published = publish.publish(exchange, utc_now)
     refused = sum(one.afgekeurd for one in checked)
     data = {
         "opgehaald": fetched.opgehaald,
         "onbereikbaar": fetched.onbereikbaar,
         "vertrouwd_niet": fetched.vertrouwd_niet,
+        "mislukt": fetched.mislukt,
         "aanleveringen": sum(one.aanleveringen for one in checked),
         "afgekeurd": refused,
-        "spoed": urgent.regels,
+        "spoed": urgent,
         "gepubliceerd": published.gepubliceerd,
         "uitgesteld": published.uitgesteld,
     }
     door.answer(
         data,
         f"Opgehaald: {data['opgehaald']}. Gecontroleerd: {data['aanleveringen']}, waarvan {refused} als geheel "
-        f"afgekeurd. Bestanden klaargezet: {data['gepubliceerd']}, met {urgent.regels} spoedsignalen.",
+        f"afgekeurd. Bestanden klaargezet: {data['gepubliceerd']}, met {urgent} spoedsignalen.",
         *_late("Niet bereikbaar", fetched.onbereikbaar),
         *_late("Hostsleutel klopt niet, niets uitgewisseld", fetched.vertrouwd_niet),
+        *_late("Ophalen lukte door een fout bij ons niet", fetched.mislukt),
         *_late("Bestanden wachten op een volgende poging", published.uitgesteld),
     )
-    if refused or fetched.onbereikbaar or fetched.vertrouwd_niet or published.uitgesteld:
+    if refused or fetched.onbereikbaar or fetched.vertrouwd_niet or fetched.mislukt or published.uitgesteld:
         raise typer.Exit(door.Exit.REFUSED)
 
 
@@ -74,6 +94,7 @@ def uitlevering(
         "zonder_sleutel": shut,
         "gepubliceerd": published.gepubliceerd,
         "uitgesteld": late,
+        "niet_gebouwd": reported.niet_gebouwd,
         "klopt": reported.klopt,
         "totalen": reported.totalen,
     }
@@ -83,9 +104,10 @@ def uitlevering(
         "gepubliceerd. De balans klopt.",
         *_late("Geen uitvoerder voor gemeente", bundled.zonder_uitvoerder),
         *_late("Sleutel kan niet versleutelen, bestanden wachten", shut),
+        *_late("Batch niet gebouwd, de nacht blijft open", reported.niet_gebouwd),
         *_late("Bestanden wachten op een volgende poging", late),
     )
-    if late or shut or bundled.zonder_uitvoerder:
+    if late or shut or bundled.zonder_uitvoerder or reported.niet_gebouwd:
         raise typer.Exit(door.Exit.REFUSED)
 
 

@@ -59,6 +59,28 @@ def serve(folder: Folder, json: door.Json = False) -> None:
 
 
 @app.command()
+def terugkoppeling(
+    folder: Folder,
+    uitvoerder: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Alleen deze uitvoerder; mag vaker. Anders allemaal.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Hetzelfde getal geeft dezelfde antwoorden.")] = 1,
+    json: door.Json = False,
+) -> None:
+    """Speel uitvoerder: vul het sjabloon van de laatste nacht in en zet het klaar als terugkoppeling."""
+    from exchange.context import local_date, utc_now
+    from exchange.sandbox.feedback import fill_in
+
+    door.want_json(json)
+    chosen = uitvoerder or sorted(path.parents[1].name for path in folder.glob("sftp/*/uit/VS_TK_SJABLOON_*"))
+    made = [(one, *fill_in(folder, one, local_date(utc_now()), seed)) for one in dict.fromkeys(chosen)]
+    door.answer(
+        {"bestanden": [{"uitvoerder": one, "bestand": name, "regels": rows} for one, name, rows in made]},
+        door.table("Terugkoppeling", ["uitvoerder", "bestand", "regels"], [list(row) for row in made]),
+    )
+
+
+@app.command()
 def drop(folder: Folder, json: door.Json = False) -> None:
     """Gooi de oefenomgeving weg."""
     from exchange.sandbox.create import drop as throw_away

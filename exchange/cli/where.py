@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from exchange.cli import door
+
+if TYPE_CHECKING:
+    from exchange.context import Exchange
+
+Ref = Annotated[str, typer.Argument(metavar="SIGNAAL", help="Het signaal_ref, of met --partner het signaal_id.")]
+Owner = Annotated[str | None, typer.Option("--partner", metavar="ID", help="De partner van wie het signaal_id is.")]
+#: What is said of a reference that leads nowhere; alike for every reason.
+UNKNOWN = "Er is geen aanvaard signaal met deze verwijzing."
 
 
 def status(config: door.Config = None, json: door.Json = False) -> None:
@@ -23,6 +31,8 @@ def status(config: door.Config = None, json: door.Json = False) -> None:
     door.answer(
         found,
         _listed("Aanleveringen", found["aanleveringen"]),
+        *([_listed("Proeven", found["proeven"])] if found["proeven"] else []),
+        *([_listed("Terugkoppelingen", found["terugkoppelingen"])] if found["terugkoppelingen"] else []),
         _listed("Batches", _per_uitvoerder(found["batches"])),
         _listed("Balans", [{**balance, "klopt": "ja" if balance["klopt"] else "NEE"}]),
     )
@@ -30,31 +40,33 @@ def status(config: door.Config = None, json: door.Json = False) -> None:
         raise typer.Exit(door.Exit.REFUSED)
 
 
-def find(
-    ref: Annotated[
-        str, typer.Argument(metavar="REF", help="Het signaal_ref; met --partner het signaal_id van die partner.")
-    ],
-    partner: Annotated[str | None, typer.Option(metavar="ID", help="De partner van wie het signaal_id is.")] = None,
-    config: door.Config = None,
-    json: door.Json = False,
-) -> None:
+def find(ref: Ref, partner: Owner = None, config: door.Config = None, json: door.Json = False) -> None:
     """Zoek een signaal op zijn verwijzing; zoeken op persoon kan niet."""
     from exchange.status import find as look
-    from exchange.status import newest_ref
-    from transforms.identity import NotASignaalRef
 
     door.want_json(json)
     with door.opened(config) as exchange:
-        try:
-            wanted = newest_ref(exchange, partner, ref.strip()) if partner else ref.strip()
-            found = None if wanted is None else look(exchange, wanted)
-        except NotASignaalRef as error:
-            raise typer.BadParameter("dit is geen signaal_ref: er is een teken verkeerd of weggevallen") from error
+        wanted = meant(exchange, ref, partner)
+        found = None if wanted is None else look(exchange, wanted)
     if found is None:
-        door.answer({"gevonden": False}, "Er is geen aanvaard signaal met deze verwijzing.")
+        door.answer({"gevonden": False}, UNKNOWN)
         raise typer.Exit(door.Exit.REFUSED)
     rows: list[list[object]] = [[name, value] for name, value in found.items()]
     door.answer({"gevonden": True, **found}, door.table("Gevonden", ["wat", "waarde"], rows))
+
+
+def meant(exchange: Exchange, ref: str, partner: str | None) -> str | None:
+    """The signaal_ref that was asked for, None when that partner has no such signaal; wrong use when it is no ref."""
+    from exchange.status import newest_ref
+    from transforms.identity import NotASignaalRef, parse_signaal_ref
+
+    if partner:
+        return newest_ref(exchange, partner, ref.strip())
+    try:
+        parse_signaal_ref(ref)
+    except NotASignaalRef as error:
+        raise typer.BadParameter("dit is geen signaal_ref: er is een teken verkeerd of weggevallen") from error
+    return ref.strip()
 
 
 def _per_uitvoerder(batches: list[dict[str, Any]]) -> list[dict[str, Any]]:

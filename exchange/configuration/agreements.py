@@ -3,7 +3,8 @@ because a country has tens of thousands of lines.
 
 Layout (`;`, header): partner;gemeentecode;van;tot;soorten;geboortedatum;verklaring_van. `tot` is the last day, empty is
 open; `soorten` empty is all kinds, else `VROEG|ACTUALISATIE`; `geboortedatum` J or N (empty is N); `verklaring_van` is
-the day from which the overeenkomst itself declares all seven conditions.
+the day from which the overeenkomst itself declares all seven conditions. A column `al_bekend` may be added: J lets the
+partner know that an inwoner was already known to schuldhulpverlening (Divosa 2024: fed back in some practice).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from schemas.codelijsten import SOORT
 
 FILE = "overeenkomsten.csv"
 COLUMNS = ("partner", "gemeentecode", "van", "tot", "soorten", "geboortedatum", "verklaring_van")
+#: Columns that may be left out: N for every line.
+OPTIONAL = ("al_bekend",)
 SCHEMA = pa.schema(
     [
         ("partner", pa.string()),
@@ -30,6 +33,7 @@ SCHEMA = pa.schema(
         ("soorten", pa.string()),
         ("geboortedatum", pa.bool_()),
         ("verklaring_van", pa.date32()),
+        ("al_bekend", pa.bool_()),
     ]
 )
 _OPEN = pd.Timestamp("9999-12-31")
@@ -63,7 +67,9 @@ def _problem(line: int, problem: str, mend: str) -> Problem:
 
 def _lines(path: Path) -> tuple[pd.DataFrame, list[Problem]]:
     """All columns as text plus `regel`, the physical line (the header is line 1)."""
-    empty = pd.DataFrame({name: pd.Series(dtype="str") for name in COLUMNS} | {"regel": pd.Series(dtype="int64")})
+    empty = pd.DataFrame(
+        {name: pd.Series(dtype="str") for name in (*COLUMNS, *OPTIONAL)} | {"regel": pd.Series(dtype="int64")}
+    )
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -73,21 +79,24 @@ def _lines(path: Path) -> tuple[pd.DataFrame, list[Problem]]:
         return empty, [Problem(FILE, "", "dit bestand is geen UTF-8", "Bewaar het opnieuw als UTF-8.")]
     lines = text.splitlines()
     header = [name.strip() for name in lines[0].split(";")] if lines else []
-    if sorted(header) != sorted(COLUMNS):
+    if sorted(set(header) - set(OPTIONAL)) != sorted(COLUMNS) or len(set(header)) < len(header):
         return empty, [
             _problem(1, "de kolomkoppen kloppen niet", f"De eerste regel hoort te zijn: {';'.join(COLUMNS)}")
         ]
     numbered = [(at, line.split(";")) for at, line in enumerate(lines[1:], 2) if line.strip()]
     problems = [
-        _problem(at, f"deze regel heeft {len(cells)} velden in plaats van {len(COLUMNS)}", "Verbeter de regel.")
+        _problem(at, f"deze regel heeft {len(cells)} velden in plaats van {len(header)}", "Verbeter de regel.")
         for at, cells in numbered
-        if len(cells) != len(COLUMNS)
+        if len(cells) != len(header)
     ]
-    good = [(at, cells) for at, cells in numbered if len(cells) == len(COLUMNS)]
+    good = [(at, cells) for at, cells in numbered if len(cells) == len(header)]
     if not good:
         return empty, problems
     frame = pd.DataFrame([cells for _, cells in good], columns=header, dtype="str")
     frame = frame.apply(lambda column: column.str.strip())
+    for name in OPTIONAL:
+        if name not in header:
+            frame[name] = "N"
     frame["regel"] = [at for at, _ in good]
     return frame, problems
 
@@ -125,6 +134,12 @@ def _check_words(
             "geboortedatum {} klopt niet",
             "Vul J in als de overeenkomst de geboortedatum noemt, anders N.",
             "geboortedatum",
+        ),
+        *said(
+            ~frame["al_bekend"].isin(["J", "N", ""]),
+            "al_bekend {} klopt niet",
+            "Vul J in als de partner mag weten dat de inwoner al bekend was bij schuldhulpverlening, anders N.",
+            "al_bekend",
         ),
     ]
 
@@ -176,5 +191,5 @@ def _check_overlap(frame: pd.DataFrame) -> list[Problem]:
 
 
 def _table(frame: pd.DataFrame) -> pa.Table:
-    plain = frame.assign(geboortedatum=frame["geboortedatum"] == "J")
-    return pa.Table.from_pandas(plain[list(COLUMNS)], schema=SCHEMA, preserve_index=False)
+    plain = frame.assign(**{name: frame[name] == "J" for name in ("geboortedatum", "al_bekend")})
+    return pa.Table.from_pandas(plain[SCHEMA.names], schema=SCHEMA, preserve_index=False)

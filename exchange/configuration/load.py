@@ -16,11 +16,12 @@ import pyarrow as pa
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from exchange.configuration import agreements, coverage, keys, problems
+from exchange.configuration import agreements, coverage, keys, problems, vertaling
 from exchange.configuration.models import (
     Bediening,
     ExchangeSettings,
     IntakeSettings,
+    MonitorSettings,
     OpslagSettings,
     Partner,
     PgpSettings,
@@ -46,6 +47,7 @@ class Configuration:
     intake: IntakeSettings
     uitlevering: UitleveringSettings
     pgp: PgpSettings
+    monitor: MonitorSettings
     partners: Mapping[str, Partner]
     uitvoerders: Mapping[str, Uitvoerder]
     overeenkomsten: pa.Table
@@ -55,8 +57,13 @@ class Configuration:
         return self.folder / name
 
     def partij(self, id: str) -> Partner | Uitvoerder:
-        """The partner or uitvoerder with this id; raises KeyError when there is none."""
-        return self.partners[id] if id in self.partners else self.uitvoerders[id]
+        """The partner or uitvoerder with this id; raises ConfigurationFault when there is none any more."""
+        found = self.partners.get(id) or self.uitvoerders.get(id)
+        if found is None:
+            mend = "Zet het bestand van deze partij terug totdat alles is afgehandeld."
+            problem = "voor deze partij is nog iets af te handelen, maar zij staat niet meer in de configuratie"
+            raise ConfigurationFault([Problem("partners of uitvoerders", f"{id}.toml", problem, mend)])
+        return found
 
     def uitvoerder_of(self, gemeentecode: str, dag: date, sector: str | None = None) -> str | None:
         """The id of the uitvoerder that serves the gemeente on `dag`; None where nobody does.
@@ -96,6 +103,7 @@ def load(folder: Path) -> Configuration:
     partners = _parties(folder, "partners", Partner, wrong)
     uitvoerders = _parties(folder, "uitvoerders", Uitvoerder, wrong)
     wrong += _shared_ids(partners, uitvoerders)
+    wrong += [problem for file, partner in _found(partners) for problem in vertaling.check(file, partner)]
     if settings:
         wrong += keys.check_secrets(settings, folder)
     found: list[tuple[str, Partner | Uitvoerder]] = [*_found(partners), *_found(uitvoerders)]
@@ -119,6 +127,7 @@ def load(folder: Path) -> Configuration:
         intake=settings.intake,
         uitlevering=settings.uitlevering,
         pgp=settings.pgp,
+        monitor=settings.monitor,
         partners=known,
         uitvoerders={uitvoerder.id: uitvoerder for uitvoerder in serving.values()},
         overeenkomsten=agreed.table,

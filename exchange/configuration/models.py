@@ -12,13 +12,11 @@ from base64 import b64decode
 from datetime import date, time
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -26,12 +24,15 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from exchange.configuration.base import Model, wrong
+from exchange.configuration.levering import Levering
+from exchange.configuration.vertaling import Vertaling
 from exchange.faults import ConfigurationFault, Problem
 from schemas.codelijsten import SIGNAALPARTNER, SOORT, Codelijst
 from transforms import dates
+from transforms.profile import SIG1, Profile
 
 #: The conditions for reporting (Besluit gemeentelijke schuldhulpverlening art. 2) that a verklaring may stand for.
 VOORWAARDE = Codelijst(
@@ -46,11 +47,6 @@ VOORWAARDE = Codelijst(
         "betalingsregeling_nagekomen",
     ),
 )
-
-
-def wrong(problem: str, mend: str) -> PydanticCustomError:
-    """The error of our own rules: what is wrong and how to mend it, in Dutch."""
-    return PydanticCustomError("nachtpost", "{problem}", {"problem": problem, "mend": mend})
 
 
 def one_of(codelijst: Codelijst) -> BeforeValidator:
@@ -99,15 +95,6 @@ def _pattern(value: str) -> str:
     return value
 
 
-def _night_time(value: time) -> time:
-    if value.hour == 2:
-        raise wrong(
-            "tussen 02:00 en 03:00 bestaat in maart een uur niet en in oktober een uur dubbel",
-            "Kies een tijd buiten dat uur, bijvoorbeeld 04:30.",
-        )
-    return value
-
-
 PartyId = Annotated[str, Field(pattern=r"^[a-z0-9-]{2,20}$")]
 Gemeentecode = Annotated[str, Field(pattern=r"^[0-9]{4}$")]
 Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
@@ -116,11 +103,7 @@ Soort = Annotated[str, one_of(SOORT)]
 Text = Annotated[str, Field(min_length=1)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Period(_Model):
+class _Period(Model):
     """Both days included."""
 
     van: date
@@ -137,7 +120,7 @@ class _Period(_Model):
         return self.van <= day and (self.tot is None or day <= self.tot)
 
 
-class _Account(_Model):
+class _Account(Model):
     """The account of a party; the exchange logs in to the same one, with its own key and pinned host keys."""
 
     hostkeys: Annotated[tuple[Annotated[str, AfterValidator(_host_key)], ...], Field(min_length=1)]
@@ -217,7 +200,7 @@ Endpoint = Annotated[
 ]
 
 
-class Pgp(_Model):
+class Pgp(Model):
     """A party's public keys and the primary fingerprints it registered with us."""
 
     bestand: Text
@@ -230,7 +213,7 @@ class Verklaring(_Period):
     kolommen: Annotated[tuple[Annotated[str, one_of(VOORWAARDE)], ...], Field(min_length=1)] = VOORWAARDE.waarden
 
 
-class Profiel(_Model):
+class Profiel(Model):
     """How a partner's files look and for whom it reports: enough to read one."""
 
     id: PartyId
@@ -244,6 +227,16 @@ class Profiel(_Model):
     klantnummer_bsn_controle: bool = True
     overgangsdatum: date | None = None
     verklaring: Verklaring | None = None
+    vertaling: Vertaling | None = None
+    #: stand: every file is the whole list; a known signal that changed is an update, absence says nothing.
+    aanlevering: Literal["nieuw", "stand"] = "nieuw"
+    #: A file counts when <name>.gereed stands beside it.
+    gereedbestand: bool = False
+
+    @property
+    def profile(self) -> Profile:
+        """How the partner writes; SIG1 where nothing has to be translated."""
+        return self.vertaling.profile if self.vertaling else SIG1
 
     @field_validator("naamvoorbeeld")
     @classmethod
@@ -275,8 +268,13 @@ class Bediening(_Period):
     herhaalde_meldingen: Literal["ontvangen", "markeren", "niet_ontvangen"] = "markeren"
 
 
-class Uitvoerder(_Model):
+class Uitvoerder(Model):
     """Who approaches the inwoners of its gemeenten."""
+
+    #: Terugkoppeling has one form (TK1), where a partner's files have a profile.
+    scheidingsteken: ClassVar[str] = ";"
+    codering: ClassVar[str] = "utf-8"
+    profile: ClassVar[Profile] = SIG1
 
     id: PartyId
     naam: Text
@@ -284,10 +282,15 @@ class Uitvoerder(_Model):
     pgp: Pgp
     urgent_soorten: tuple[Soort, ...] = ()
     spoed_direct: bool = False  # what is urgent goes out at the next intake, not in the night
+    levering: Levering = Levering()
     gemeenten: Annotated[tuple[Bediening, ...], Field(min_length=1)]
 
 
-class ExchangeSettings(_Model):
+#: Whoever has an account and keys.
+Partij = Partner | Uitvoerder
+
+
+class ExchangeSettings(Model):
     """Who we are."""
 
     naam: Text
@@ -300,7 +303,7 @@ class ExchangeSettings(_Model):
 HASHES_KEPT = 7
 
 
-class HashKeyFile(_Model):
+class HashKeyFile(Model):
     """A key for keyed hashes; its id stands beside each hash. `van` is the day on which it came to make new ones."""
 
     id: Annotated[int, Field(ge=1)]
@@ -312,7 +315,7 @@ with warnings.catch_warnings():
     # pydantic warns of ABCMeta.register, a class method that no instance shows
     warnings.filterwarnings("ignore", message='Field name "register"')
 
-    class OpslagSettings(_Model):
+    class OpslagSettings(Model):
         """Where things are kept. Relative paths are relative to the configuration folder (see `anchored`)."""
 
         register: Text
@@ -362,7 +365,7 @@ def _as_url(place: str, folder: Path) -> str:
     return place if "://" in place else f"file://{folder / place}"
 
 
-class IntakeSettings(_Model):
+class IntakeSettings(Model):
     """How files are fetched and read. `max_bytes` is the size of the decrypted text, `blokgrootte` counts lines.
 
     `max_regels` counts the lines of a file, the header and blank ones included. A signaal's `nr` has 24 bits for the
@@ -376,15 +379,20 @@ class IntakeSettings(_Model):
     threads: Annotated[int, Field(ge=1, le=64)] = 8
 
 
-class UitleveringSettings(_Model):
-    """When the night is (Europe/Amsterdam), and when we expect an answer."""
+class UitleveringSettings(Model):
+    """Until when we promise that a file goes along tonight (Amsterdam), and when we expect an answer (days)."""
 
-    tijd: Annotated[time, AfterValidator(_night_time)] = time(4, 30)
     sluitingstijd: time = time(4, 0)
     terugkoppeling_dagen: Annotated[int, Field(ge=1, le=365)] = 28
 
 
-class PgpSettings(_Model):
+class MonitorSettings(Model):
+    """Counts below `drempel` are protected in the anonymous figures."""
+
+    drempel: Annotated[int, Field(ge=3)] = 5
+
+
+class PgpSettings(Model):
     """Outgoing OpenPGP. Compression as algorithm and level: `zlib:1`, `zip:6`, `none`."""
 
     compressie: Annotated[str, Field(pattern=r"^(none|(zip|zlib):[1-9])$")] = "zlib:1"
@@ -402,6 +410,7 @@ class Settings(BaseSettings):
     intake: IntakeSettings = IntakeSettings()
     uitlevering: UitleveringSettings = UitleveringSettings()
     pgp: PgpSettings = PgpSettings()
+    monitor: MonitorSettings = MonitorSettings()
 
     @classmethod
     def settings_customise_sources(

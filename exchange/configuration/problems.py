@@ -27,6 +27,7 @@ _TYPES: Mapping[str, tuple[str, str]] = {
     "bool_type": ("dit is geen true of false", "Vul true of false in, zonder aanhalingstekens."),
     "bool_parsing": ("dit is geen true of false", "Vul true of false in, zonder aanhalingstekens."),
     "tuple_type": ("dit is geen lijst", "Zet de waarden tussen [ en ]."),
+    "dict_type": ("dit is geen onderdeel met sleutels", "Maak er een tabel van: [{key}]."),
     "too_short": ("deze lijst is leeg", "Vul minstens één waarde in."),
     "literal_error": ("dit is geen bekende waarde", "Kies uit: {expected}."),
     "string_pattern_mismatch": ("dit heeft niet de juiste vorm", "Verwacht: {pattern}."),

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 #: States of an outgoing file that stands, or stood, at its receiver.
-DELIVERED = {"GEPUBLICEERD", "OPGEHAALD"}
+DELIVERED = {"GEPUBLICEERD", "OPGEHAALD", "VERWIJDERD"}
 
 
 def problems(status: Mapping[str, Any], expected: Iterable[Mapping[str, Any]]) -> list[str]:

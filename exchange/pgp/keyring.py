@@ -169,6 +169,15 @@ class Keyring:
             raise PgpFault("encrypt", str(result.status))
         return Encrypted(*_digest(target))
 
+    def sign(self, content: bytes) -> bytes:
+        """A detached, armoured signature of ours over `content`; raises PgpFault."""
+        result = self._gpg.sign_file(
+            io.BytesIO(content), self.own_fingerprint, detach=True, extra_args=["--digest-algo", "SHA256"]
+        )
+        if not result:
+            raise PgpFault("sign", str(result.status))
+        return bytes(result.data)
+
     def can_encrypt(self, fingerprint: str, at: datetime) -> bool:
         """Whether the key with this primary fingerprint can receive at that moment."""
         key = self._listed().get(fingerprint)

@@ -5,26 +5,56 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from exchange.faults import StateConflict
 from exchange.register import ledger, outbox, signalen, states, vervolg
-from exchange.register.tables import aanlevering, partij, signaal
+from exchange.register.tables import aanlevering, aanlevering_of, partij, signaal, te_melden, terugkoppeling
+
+
+class Soort(StrEnum):
+    """What a received file holds, and with that who sends it."""
+
+    SIGNALEN = "SIGNALEN"  # from a partner
+    PROEF = "PROEF"  # from a partner: signalen that are read and answered, and are no signalen
+    TERUGKOPPELING = "TERUGKOPPELING"  # from an uitvoerder
+
+    @property
+    def taken_along(self) -> tuple[Soort, ...]:
+        """What is picked up and checked in the same round, of the same parties, in this order: a proef before the file
+        that it tries, whose rows it would otherwise call known."""
+        return (Soort.PROEF, Soort.SIGNALEN) if self is Soort.SIGNALEN else (self,)
 
 
 @dataclass(frozen=True)
 class Received:
-    """One received file, as pickup registered it. `eerder_op` is set when the same bytes were read before."""
+    """One received file, as pickup registered it. `eerder_op` is set when the same bytes were read before.
+
+    `partner` is the party that sent it: the id of an uitvoerder where the file holds terugkoppeling.
+    """
 
     nr: int
+    soort: Soort
     partner: str
     bestand: str
     sha256: str
     archief: str
     opgehaald_op: datetime
     eerder_op: datetime | None
+
+    @property
+    def proef(self) -> bool:
+        """Whether nothing of it may become a signaal."""
+        return self.soort is Soort.PROEF
+
+    @property
+    def reeks(self) -> str:
+        """The series that its answers are numbered in: those of a proef leave no gap in the real one."""
+        return "proef" if self.proef else "terugmelding"
 
 
 @dataclass(frozen=True)
@@ -42,19 +72,28 @@ class Verdict:
 
 
 def received(db: sa.Connection, nr: int) -> Received:
-    """The file with this number, and whether its bytes already reached a CONTROLE for this partner."""
+    """The file with this number, and whether its bytes already reached a CONTROLE for this partner.
+
+    A proef is never remembered, nor does it remember.
+    """
     row = db.execute(sa.select(aanlevering).where(aanlevering.c.nr == nr)).one()
-    earlier = db.scalar(
-        sa.select(aanlevering.c.opgehaald_op)
-        .where(
-            aanlevering.c.partner == row.partner,
-            aanlevering.c.sha256 == row.sha256,
-            aanlevering.c.staat == states.Aanlevering.GECONTROLEERD,
+    earlier = (
+        None
+        if row.soort == Soort.PROEF
+        else db.scalar(
+            sa.select(aanlevering.c.opgehaald_op)
+            .where(
+                aanlevering.c.partner == row.partner,
+                aanlevering.c.soort == row.soort,
+                aanlevering.c.sha256 == row.sha256,
+                aanlevering.c.staat == states.Aanlevering.GECONTROLEERD,
+            )
+            .order_by(aanlevering.c.nr)
+            .limit(1)
         )
-        .order_by(aanlevering.c.nr)
-        .limit(1)
     )
-    return Received(row.nr, row.partner, row.bestand, row.sha256, row.archief, row.opgehaald_op, earlier)
+    soort = Soort(row.soort)
+    return Received(row.nr, soort, row.partner, row.bestand, row.sha256, row.archief, row.opgehaald_op, earlier)
 
 
 def close(
@@ -65,14 +104,15 @@ def close(
     *,
     accepted: Iterable[pa.Table] = (),
     refused: Iterable[pa.Table] = (),
+    told: Sequence[pa.Table] = (),
     answers: Sequence[outbox.Built] = (),
     first_number: int = 0,
     numbers: int = 0,
 ) -> None:
     """Record a checked file in the caller's transaction: rows, partijen, what they replace, answers and the ledger.
 
-    `accepted` are blocks with the columns of `signaal`, `refused` of `afgekeurde_regel`. Raises StateConflict when the
-    file was closed by another.
+    `accepted` are blocks with the columns of `signaal`, `refused` of `afgekeurde_regel`, `told` of `terugkoppeling`.
+    Raises StateConflict when the file was closed by another.
     """
     done = db.execute(
         aanlevering.update()
@@ -96,10 +136,32 @@ def close(
         signalen.refused(db, block)
     signalen.insert(db, partij, _partijen(file.nr, verdict.partijen or {}))
     vervolg.take_out(db, file.nr)  # after the partijen: writing them waits for a freeze, and a freeze for us
-    outbox.take_numbers(db, file.partner, "terugmelding", first_number, numbers)
+    for block in told:
+        signalen.insert(db, terugkoppeling, block)
+    if told:
+        db.execute(te_melden.insert().from_select(["aanlevering_nr", "partner"], _concerned(file.nr)))
+    outbox.take_numbers(db, file.partner, file.reeks, first_number, numbers)
     outbox.add(db, nu, answers)
     counts = {"regels": verdict.regels, "aanvaard": verdict.aanvaard, "afgekeurd": verdict.afgekeurd}
-    ledger.append(db, nu, str(verdict.staat), {"aanlevering": file.nr, "code": verdict.code, **counts})
+    event = event_of(file.soort, verdict.staat)
+    ledger.append(db, nu, event, {"aanlevering": file.nr, "code": verdict.code, **counts})
+
+
+def event_of(soort: Soort, staat: states.Aanlevering) -> str:
+    """How the ledger calls that a file came into `staat`; nobody may take a proef for a delivery."""
+    return f"PROEF_{staat}" if soort is Soort.PROEF else str(staat)
+
+
+def _concerned(nr: int) -> sa.Select[Any]:
+    """The partners about whose signals the terugkoppeling `nr` is."""
+    own = aanlevering.alias("own")
+    return (
+        sa.select(sa.literal(nr, sa.BigInteger), own.c.partner)
+        .select_from(terugkoppeling)
+        .join(own, own.c.nr == aanlevering_of(terugkoppeling.c.signaal_nr))
+        .where(terugkoppeling.c.aanlevering_nr == nr)
+        .distinct()
+    )
 
 
 def _partijen(nr: int, counts: Mapping[tuple[str, str, bool], int]) -> pa.Table:

@@ -11,17 +11,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
 from exchange.register import states
+from exchange.register.aanleveringen import Soort
 from exchange.register.tables import aanlevering, batch, partij, uitzondering, zending
 
 #: The columns of the balance, in the order of its equation.
 PLACES = ("afgekeurd", "dubbel", "ingetrokken", "niet_doorgezet", "aangehouden", "wachtend", "doorgezet")
 #: A zending in one of these states stands, or stood, at its receiver under its own name.
-PUBLISHED = (states.Zending.GEPUBLICEERD, states.Zending.OPGEHAALD)
+PUBLISHED = (states.Zending.GEPUBLICEERD, states.Zending.OPGEHAALD, states.Zending.VERWIJDERD)
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,12 @@ class Balance:
 
 
 def per_aanlevering(db: sa.Connection) -> dict[int, Counter[str]]:
-    """Per aanlevering nr how many rows stand in each place of the balance, with `regels` and `aanvaard`."""
+    """Per aanlevering nr how many rows stand in each place of the balance, with `regels` and `aanvaard`.
+
+    Signals only: rows of terugkoppeling are about signals, and are counted in their own CONTROLE.
+    """
     counts: dict[int, Counter[str]] = {}
-    for row in db.execute(sa.select(aanlevering)):
+    for row in db.execute(sa.select(aanlevering).where(aanlevering.c.soort == Soort.SIGNALEN)):
         counts[row.nr] = Counter(regels=row.regels, aanvaard=row.aanvaard, afgekeurd=row.afgekeurd, dubbel=row.dubbel)
     for nr, place, rows in db.execute(_placed_query()).all():
         counts[nr][place] += int(rows)  # PostgreSQL sums to a Decimal
@@ -45,7 +50,7 @@ def per_aanlevering(db: sa.Connection) -> dict[int, Counter[str]]:
 
 
 def prove(db: sa.Connection) -> Balance:
-    """Add everything up, per aanlevering and over what was published."""
+    """Add everything up: per aanlevering, per frozen batch, and over what was published."""
     counts = per_aanlevering(db)
     totals = Counter(dict.fromkeys(("regels", *PLACES), 0))
     holds = True
@@ -58,14 +63,35 @@ def prove(db: sa.Connection) -> Balance:
         .join(zending, zending.c.id == batch.c.zending_id)
         .where(zending.c.staat.in_(PUBLISHED))
     )
-    return Balance(klopt=holds and int(published or 0) == totals["doorgezet"], totals=dict(totals))
+    holds &= int(published or 0) == totals["doorgezet"] and not _changed(db)
+    return Balance(klopt=holds, totals=dict(totals))
+
+
+def unbuilt(db: sa.Connection, night: date) -> list[str]:
+    """Batches (night and gemeentecode) up to `night` that were frozen and not built."""
+    query = sa.select(batch.c.nacht, batch.c.gemeentecode).where(
+        batch.c.staat == states.Batch.BEVROREN, batch.c.nacht <= night
+    )
+    return sorted(f"{row.nacht} {row.gemeentecode}" for row in db.execute(query))
+
+
+def _changed(db: sa.Connection) -> bool:
+    """Whether any batch no longer has as many rows as were frozen into it."""
+    gone = _taken_out()
+    over = partij.c.aantal - sa.func.coalesce(gone.c.rows, 0)
+    query = (
+        sa.select(batch.c.id)
+        .join(partij, partij.c.batch_id == batch.c.id, isouter=True)
+        .join(gone, gone.c.partij_id == partij.c.id, isouter=True)
+        .group_by(batch.c.id, batch.c.regels)
+        .having(sa.func.coalesce(sa.func.sum(over), 0) != batch.c.regels)
+    )
+    return db.execute(query.limit(1)).first() is not None
 
 
 def _placed_query() -> sa.Select[Any]:
     """Rows that still go with their partij: waiting, held or delivered."""
-    gone = (
-        sa.select(uitzondering.c.partij_id, sa.func.count().label("rows")).group_by(uitzondering.c.partij_id).subquery()
-    )
+    gone = _taken_out()
     place = sa.case(
         (partij.c.houdreden.is_not(None), "aangehouden"),
         (zending.c.staat.in_(PUBLISHED), "doorgezet"),
@@ -79,6 +105,12 @@ def _placed_query() -> sa.Select[Any]:
         .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
         .group_by(partij.c.aanlevering_nr, place)
     )
+
+
+def _taken_out() -> sa.Subquery:
+    """How many rows were taken out of each partij."""
+    counted = sa.select(uitzondering.c.partij_id, sa.func.count().label("rows"))
+    return counted.group_by(uitzondering.c.partij_id).subquery()
 
 
 def _exception_query() -> sa.Select[Any]:

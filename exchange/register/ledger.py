@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -20,6 +21,16 @@ from exchange.register.tables import logboek
 GENESIS = "0" * 64
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One entry: its number, moment (UTC), what happened, and the head of the ledger with it."""
+
+    nr: int
+    tijdstip: datetime
+    gebeurtenis: str
+    kop: str
+
+
 def append(db: sa.Connection, nu: datetime, gebeurtenis: str, *gegevens: Mapping[str, str | int | None]) -> None:
     """Append an entry for each of `gegevens`, in the event's own transaction.
 
@@ -27,8 +38,7 @@ def append(db: sa.Connection, nu: datetime, gebeurtenis: str, *gegevens: Mapping
     """
     if db.dialect.name == "postgresql":
         db.execute(sa.text("LOCK TABLE logboek IN EXCLUSIVE MODE"))
-    last = db.execute(sa.select(logboek.c.nr, logboek.c.kop).order_by(logboek.c.nr.desc()).limit(1)).first()
-    nr, kop = (last.nr, last.kop) if last else (0, GENESIS)
+    nr, kop = last(db)
     entries = []
     for one in gegevens:
         nr += 1
@@ -38,9 +48,28 @@ def append(db: sa.Connection, nu: datetime, gebeurtenis: str, *gegevens: Mapping
     db.execute(logboek.insert(), entries)
 
 
+def last(db: sa.Connection) -> tuple[int, str]:
+    """The newest entry's number and hash; 0 and GENESIS when there is none."""
+    found = db.execute(sa.select(logboek.c.nr, logboek.c.kop).order_by(logboek.c.nr.desc()).limit(1)).first()
+    return (found.nr, found.kop) if found else (0, GENESIS)
+
+
 def head(db: sa.Connection) -> str:
     """The newest entry's hash."""
-    return db.scalar(sa.select(logboek.c.kop).order_by(logboek.c.nr.desc()).limit(1)) or GENESIS
+    return last(db)[1]
+
+
+def about(db: sa.Connection, subjects: Collection[tuple[str, int]], moments: Collection[datetime]) -> list[Entry]:
+    """Entries that name one of `subjects` (such as ("aanlevering", 7)) and were made at one of `moments`.
+
+    The moments are those that stand beside the subject's states: they spare the parsing of a year of entries.
+    """
+    query = sa.select(logboek).where(logboek.c.tijdstip.in_(moments)).order_by(logboek.c.nr)
+    return [
+        Entry(row.nr, row.tijdstip, row.gebeurtenis, row.kop)
+        for row in db.execute(query)
+        if not json.loads(row.gegevens).items().isdisjoint(subjects)
+    ]
 
 
 def verify(engine: sa.Engine) -> int:

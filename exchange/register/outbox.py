@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -13,8 +13,8 @@ from exchange.faults import StateConflict
 from exchange.register import ledger, states
 from exchange.register.tables import volgnummer, zending
 
-#: Order of publication to one party: batches before the manifest that counts them.
-ORDER = ("ONTVANGST", "CONTROLE", "CORRECTIE", "BATCH", "MANIFEST", "DOORGEZET")
+#: Order of publication to one party: batches, and the template that goes with them, before the manifest.
+ORDER = ("ONTVANGST", "CONTROLE", "CORRECTIE", "BATCH", "SJABLOON", "MANIFEST", "DOORGEZET", "UITKOMST")
 
 
 @dataclass(frozen=True)
@@ -32,33 +32,42 @@ class Built:
     nacht: date | None = None
 
 
-def add(db: sa.Connection, nu: datetime, files: Sequence[Built]) -> list[int]:
-    """Put files in the outbox, each with its ledger entry; returns the zending ids in the same order."""
+def add(
+    db: sa.Connection, nu: datetime, files: Sequence[Built], then: Callable[[list[int]], None] | None = None
+) -> None:
+    """Put files in the outbox, each with its ledger entry.
+
+    then: what else the transaction records, given the zending ids in the same order; it comes before the ledger, which
+    is locked until the transaction ends. Raises StateConflict when another worker has put one of them there.
+    """
     if not files:
-        return []
+        return
     values = [{"staat": states.Zending.GEBOUWD, "gebouwd_op": nu, **built.__dict__} for built in files]
-    made = db.scalars(zending.insert().returning(zending.c.id, sort_by_parameter_order=True), values).all()
+    try:
+        made = db.scalars(zending.insert().returning(zending.c.id, sort_by_parameter_order=True), values).all()
+    except sa.exc.IntegrityError as error:  # (ontvanger, map, naam) is unique
+        raise StateConflict("zending", len(files), str(states.Zending.GEBOUWD)) from error
     facts = [
         {"zending": nr, "soort": built.soort, "sha256": built.sha256} for nr, built in zip(made, files, strict=True)
     ]
+    if then:
+        then([int(nr) for nr in made])
     ledger.append(db, nu, "ZENDING_GEBOUWD", *facts)
-    return [int(nr) for nr in made]
 
 
 def move(db: sa.Connection, ids: Collection[int], target: states.Zending, nu: datetime) -> None:
     """Take zendingen to `target`, all of them or none; raises StateConflict when another worker moved one first."""
-    moment = {f"{target.value.lower()}_op": nu} if target is not states.Zending.GEBOUWD else {}
     done = db.execute(
         zending.update()
         .where(zending.c.id.in_(ids), zending.c.staat.in_(states.sources(target)))
-        .values(staat=target, **moment)
+        .values({"staat": target, f"{target.value.lower()}_op": nu})
     )
     if done.rowcount != len(ids):
         raise StateConflict("zending", min(ids), str(target))
 
 
 def waiting(db: sa.Connection, ontvanger: str | None = None) -> list[sa.Row[Any]]:
-    """Zendingen still to be published, per receiver oldest first and the manifest after its batches."""
+    """Zendingen still to be published: per receiver by night and kind (ORDER), then in the order they were made."""
     rank = sa.case({soort: place for place, soort in enumerate(ORDER)}, value=zending.c.soort)
     query = sa.select(zending).where(zending.c.staat.in_([states.Zending.GEBOUWD, states.Zending.GEUPLOAD]))
     if ontvanger is not None:

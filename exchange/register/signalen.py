@@ -73,7 +73,12 @@ def stream(db: sa.Connection, query: sa.Select[Any], schema: pa.Schema) -> Itera
     driver: Any = db.connection.driver_connection
     if db.dialect.name == "postgresql":
         convert = pacsv.ConvertOptions(
-            column_types=schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+            column_types=schema,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            true_values=["t"],
+            false_values=["f"],
         )
         with driver.cursor() as cursor, cursor.copy(f"COPY ({compiled}) TO STDOUT (FORMAT csv)") as copy:
             for content in _pieces(copy):
@@ -112,6 +117,8 @@ def refused(db: sa.Connection, rows: pa.Table) -> None:
 def _typed(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_date(kind):
         return pa.array(values, pa.string()).cast(kind)  # SQLite keeps dates as ISO text
+    if pa.types.is_boolean(kind):
+        return pa.array(values, pa.int8()).cast(kind)  # and booleans as 0 and 1
     return pa.array(values, kind)
 
 

@@ -15,6 +15,7 @@ class Aanlevering(StrEnum):
     GECONTROLEERD = "GECONTROLEERD"  # read; its rows accepted or refused one by one
     AFGEKEURD = "AFGEKEURD"  # refused as a whole, with one code
     HERHAALD = "HERHAALD"  # the same bytes as one that was read before
+    GEWIST = "GEWIST"  # a proef whose time is over: the file is gone, here and at the partner
 
 
 class Zending(StrEnum):
@@ -24,6 +25,7 @@ class Zending(StrEnum):
     GEUPLOAD = "GEUPLOAD"  # whole and verified under a temporary name at the receiver
     GEPUBLICEERD = "GEPUBLICEERD"  # under its own name: the receiver can collect it
     OPGEHAALD = "OPGEHAALD"  # seen to be collected
+    VERWIJDERD = "VERWIJDERD"  # stood there for as long as its receiver's profile says, and is gone
 
 
 class Batch(StrEnum):
@@ -33,15 +35,19 @@ class Batch(StrEnum):
     GEBOUWD = "GEBOUWD"
 
 
-TRANSITIONS: dict[StrEnum, frozenset[StrEnum]] = {
-    Aanlevering.OPGEHAALD: frozenset({Aanlevering.GECONTROLEERD, Aanlevering.AFGEKEURD, Aanlevering.HERHAALD}),
-    Zending.GEBOUWD: frozenset({Zending.GEUPLOAD}),
-    Zending.GEUPLOAD: frozenset({Zending.GEPUBLICEERD, Zending.GEBOUWD}),
-    Zending.GEPUBLICEERD: frozenset({Zending.OPGEHAALD}),
-    Batch.BEVROREN: frozenset({Batch.GEBOUWD}),
-}
+#: Pairs, because a dictionary would take states of two machines with the same name for one.
+TRANSITIONS: tuple[tuple[StrEnum, frozenset[StrEnum]], ...] = (
+    (Aanlevering.OPGEHAALD, frozenset({Aanlevering.GECONTROLEERD, Aanlevering.AFGEKEURD, Aanlevering.HERHAALD})),
+    (Aanlevering.GECONTROLEERD, frozenset({Aanlevering.GEWIST})),
+    (Aanlevering.AFGEKEURD, frozenset({Aanlevering.GEWIST})),
+    (Zending.GEBOUWD, frozenset({Zending.GEUPLOAD})),
+    (Zending.GEUPLOAD, frozenset({Zending.GEPUBLICEERD})),  # never back: what was collected must not come again
+    (Zending.GEPUBLICEERD, frozenset({Zending.OPGEHAALD, Zending.VERWIJDERD})),
+    (Zending.OPGEHAALD, frozenset({Zending.VERWIJDERD})),
+    (Batch.BEVROREN, frozenset({Batch.GEBOUWD})),
+)
 
 
 def sources(target: StrEnum) -> list[str]:
     """The states from which `target` may be reached."""
-    return [str(source) for source, targets in TRANSITIONS.items() if target in targets]
+    return [str(source) for source, targets in TRANSITIONS if target in targets]

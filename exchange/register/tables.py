@@ -48,11 +48,12 @@ metadata = sa.MetaData(
     }
 )
 
-#: One received file.
+#: One received file: signalen from a partner, or the terugkoppeling of an uitvoerder (`partner` is then its id).
 aanlevering = sa.Table(
     "aanlevering",
     metadata,
     sa.Column("nr", Number, primary_key=True, autoincrement=True),
+    sa.Column("soort", sa.String(16), nullable=False, server_default="SIGNALEN"),  # see aanleveringen.Soort
     sa.Column("partner", sa.String(20), nullable=False),
     sa.Column("bestand", sa.String(255), nullable=False),
     sa.Column("sha256", sa.String(64), nullable=False),
@@ -83,6 +84,7 @@ signaal = sa.Table(
     sa.Column("inhoud_hash", sa.BigInteger, nullable=False),
     sa.Column("adres_hash", sa.BigInteger),
     sa.Column("klant_hash", sa.BigInteger),  # only where a gemeente does not want repeats: see transforms.verdict
+    sa.Column("melding", sa.BigInteger),  # the bits of its melding_nr, which uitvoerders quote
     sa.Column("sleutel_id", sa.SmallInteger, nullable=False),
     sa.Column("gemeentecode", sa.String(4), nullable=False),
     sa.Column("soort", sa.String(16), nullable=False),
@@ -188,8 +190,57 @@ zending = sa.Table(
     sa.Column("geupload_op", Instant),
     sa.Column("gepubliceerd_op", Instant),
     sa.Column("opgehaald_op", Instant),
+    sa.Column("verwijderd_op", Instant),
     sa.UniqueConstraint("ontvanger", "map", "naam"),
     sa.Index("ix_zending_staat", "staat", "ontvanger"),
+)
+
+#: What an uitvoerder told about a signaal. Only ever added to; the last status_datum counts, then what came last.
+terugkoppeling = sa.Table(
+    "terugkoppeling",
+    metadata,
+    sa.Column("signaal_nr", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("aanlevering_nr", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("regelnr", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("status", sa.String(64), nullable=False),
+    sa.Column("status_datum", sa.Date, nullable=False),
+    sa.Column("eindresultaat", sa.String(80)),
+    sa.Column("eindresultaat_datum", sa.Date),
+    sa.Column("hulp_geaccepteerd", sa.Boolean),
+    sa.Column("hulp_geaccepteerd_op", sa.Date),
+    sa.Column("bereikt", sa.Boolean),
+    sa.Column("aantal_contactpogingen", sa.Integer),
+    sa.Column("ontvangen_op", sa.Date, nullable=False),  # Amsterdam date
+    sa.Index("ix_terugkoppeling_aanlevering_nr", "aanlevering_nr"),
+)
+
+#: A file of terugkoppeling that is about signals of a partner, until that partner's UITKOMST took it along.
+te_melden = sa.Table(
+    "te_melden",
+    metadata,
+    sa.Column("aanlevering_nr", sa.ForeignKey("aanlevering.nr"), primary_key=True),
+    sa.Column("partner", sa.String(20), primary_key=True),
+    sa.Column("gemeld_op", Instant),
+    sa.Index("ix_te_melden_partner", "partner", "gemeld_op"),
+)
+
+#: What a partner was told became of a signaal: only ever added to, the last zending counts.
+uitkomst = sa.Table(
+    "uitkomst",
+    metadata,
+    sa.Column("signaal_nr", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("zending_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("uitkomst", sa.String(20), nullable=False),
+    sa.Column("uitkomst_datum", sa.Date, nullable=False),
+    sa.Column("opschorten_tot", sa.Date),
+)
+
+#: Signals of a built batch in the order of delivery (int64), until the night's template for terugkoppeling is made.
+sjabloon = sa.Table(
+    "sjabloon",
+    metadata,
+    sa.Column("batch_id", sa.ForeignKey("batch.id"), primary_key=True),
+    sa.Column("signaal_nrs", sa.LargeBinary, nullable=False),
 )
 
 #: Who works on what, until when; `nummer` is the fencing number, it only rises.
@@ -221,3 +272,8 @@ logboek = sa.Table(
     sa.Column("gegevens", sa.Text, nullable=False),  # canonical JSON: numbers, counts, sha256 of ciphertext
     sa.Column("kop", sa.String(64), nullable=False),
 )
+
+
+def aanlevering_of(signaal_nr: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    """The aanlevering_nr in a signaal_nr. The 24 is literal: PostgreSQL shifts by an integer only, no bigint."""
+    return signaal_nr.op(">>", return_type=sa.BigInteger())(sa.literal_column("24"))

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from exchange.register.tables import partij, signaal, uitzondering
+from exchange.register.tables import aanlevering_of, partij, signaal, uitzondering
 
 _TAKEN_OUT = "INGETROKKEN"
 
@@ -79,7 +79,7 @@ def targets(followers: sa.Select[Any]) -> sa.Subquery:
 def of(row: sa.FromClause, part: sa.FromClause) -> sa.ColumnElement[bool]:
     """Whether a row of `signaal` belongs to a partij."""
     return sa.and_(
-        part.c.aanlevering_nr == row.c.nr.op(">>")(sa.literal_column("24")),
+        part.c.aanlevering_nr == aanlevering_of(row.c.nr),
         part.c.gemeentecode == row.c.gemeentecode,
         part.c.sector == row.c.sector,
         part.c.spoed == row.c.spoed,

@@ -33,6 +33,17 @@ from exchange.sandbox.postcodes import write_pc6hnr
 from exchange.sandbox.rows import People
 from schemas import gemeenten
 
+#: Uitvoerders that receive their files in a way of their own: [levering], and what their LEESMIJ.txt says of it.
+PROFIELEN = {
+    5: (
+        'formaat = "xlsx"\nmap = "een_map"\n',
+        "U krijgt XLSX om mee te werken, en alle gemeenten samen in uit/, zonder map per gemeente.",
+    ),
+    6: (
+        'bom = true\nafhalen = "bevestigd"\nbewaren_dagen = 30\n',
+        "Zet naast een bestand dat u hebt opgehaald een leeg bestand <naam>.ok: dan verwijderen wij het na 30 dagen.",
+    ),
+}
 SECTORS = ("Huur", "Energie", "Water", "Zorg")
 HOST = "127.0.0.1"
 
@@ -73,11 +84,13 @@ def create(
     port: int | None = None,
     day: date | None = None,
     wrong: bool = True,
+    profielen: bool = True,
 ) -> Sandbox:
     """Make a sandbox; raises SandboxFault when the folder holds something already.
 
     signalen: rows in all good files together. day: the peildatum is the day before it (default: today). wrong: also
-    drop files and rows that are wrong on purpose. The same seed gives the same rows; keys are always new.
+    drop files and rows that are wrong on purpose. profielen: the uitvoerders in PROFIELEN are as described there, the
+    others have no profile. The same seed gives the same rows; keys are always new.
     """
     if folder.exists() and any(folder.iterdir()):
         raise SandboxFault(f"{folder} is not empty")
@@ -92,7 +105,7 @@ def create(
     for at, party in enumerate(ids):
         maker.partner(party, SECTORS[at % 4], declares=at % 2 == 1)
     for at, party in enumerate(receivers):
-        maker.uitvoerder(party, codes[at::uitvoerders])
+        maker.uitvoerder(party, codes[at::uitvoerders], *(PROFIELEN.get(at + 1, ()) if profielen else ()))
     maker.agreements(ids, codes)
     maker.settings()
     addresses = write_pc6hnr(folder / "var" / "pc6hnr20250801_gwb.csv", codes, seed=seed)
@@ -171,17 +184,18 @@ stil_seconden = 0.5
         if declares:
             text += "\n[verklaring]\nvan = 2025-01-01\n"
         (self._folder / "config" / "partners" / f"{party}.toml").write_text(text)
-        self._folders(party, ("in", "terugmelding"), _LEESMIJ_PARTNER)
+        self._folders(party, ("in", "in/proef", "terugmelding"), _LEESMIJ_PARTNER)
 
-    def uitvoerder(self, party: str, codes: list[str]) -> None:
+    def uitvoerder(self, party: str, codes: list[str], levering: str = "", uitleg: str = "") -> None:
         """An uitvoerder that serves `codes`."""
         served = "".join(
             f'\n[[gemeenten]]\ncode = "{code}"\nvan = {gemeenten.gemeente(code).van.isoformat()}\n' for code in codes
         )
-        text = self._party(party, f"Schuldhulp {party[-2:]}")
+        text = self._party(party, f"Schuldhulp {party[-2:]}") + (f"\n[levering]\n{levering}" if levering else "")
         (self._folder / "config" / "uitvoerders" / f"{party}.toml").write_text(text + served)
-        self._folders(party, ("in", "terugmelding", "uit"), _LEESMIJ_UITVOERDER)
-        for code in codes:
+        leesmij = _LEESMIJ_UITVOERDER + (f"\n{uitleg}\n" if uitleg else "")
+        self._folders(party, ("in", "terugmelding", "uit"), leesmij)
+        for code in codes if "een_map" not in levering else ():
             (self._folder / "sftp" / party / "uit" / code).mkdir()
 
     def agreements(self, ids: list[str], codes: list[str]) -> None:
@@ -245,6 +259,8 @@ _LEESMIJ_PARTNER = """Welkom bij Nachtpost (zandbak).
 in/            Zet hier uw bestanden neer, met PGP versleuteld en ondertekend:
                VS_SIG_<uw naam>_<jjjjmmdd>_<nnn>.csv.pgp
 in/opgehaald/  Hierheen verplaatsen wij wat wij hebben opgehaald.
+in/proef/      Hier kunt u hetzelfde bestand eerst proberen: het antwoord komt in terugmelding/proef/, en verder
+               gebeurt er niets mee. Na 24 uur halen wij beide weg.
 terugmelding/  Hier leest u wat wij ontvingen, wat is afgekeurd en waarom, en wat is doorgezet.
 
 "in" is vanuit Nachtpost gezien: wat naar ons toe komt.
@@ -252,8 +268,11 @@ terugmelding/  Hier leest u wat wij ontvingen, wat is afgekeurd en waarom, en wa
 _LEESMIJ_UITVOERDER = """Welkom bij Nachtpost (zandbak).
 
 uit/<gemeentecode>/  Hier staat elke ochtend het bestand met signalen van die gemeente.
-uit/                 Hier staat het manifest. Het komt als laatste: zonder manifest is de nacht niet volledig.
-in/                  Voor uw terugkoppeling aan ons.
+uit/                 Hier staan een sjabloon voor uw terugkoppeling en het manifest. Het manifest komt als laatste:
+                     zonder manifest is de nacht niet volledig.
+in/                  Zet hier uw terugkoppeling neer, met PGP versleuteld en ondertekend:
+                     VS_TK_<uw naam>_<jjjjmmdd>_<nnn>.csv.pgp
+in/opgehaald/        Hierheen verplaatsen wij wat wij hebben opgehaald.
 terugmelding/        Hier leest u wat er met uw terugkoppeling is gebeurd.
 
 "in" en "uit" zijn vanuit Nachtpost gezien.

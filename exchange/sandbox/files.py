@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import TypedDict
 
 import pyarrow as pa
 
@@ -18,6 +20,15 @@ from transforms.csvbytes import to_csv
 
 #: Of the rows of a file, one in so many is wrong on purpose.
 WRONG_ROWS = 50
+
+
+class Slip(TypedDict, total=False):
+    """What goes wrong when a file is made, as `drop_file` takes it."""
+
+    sign: bool
+    encrypt: bool
+    stranger: bool
+    cut: bool
 
 
 def good(
@@ -65,10 +76,10 @@ def drop_all(
     (inbox / f"{file_name(partner, day, 10)}.part").write_bytes(b"half")
 
 
-def _wrong(content: bytes, turn: int) -> list[tuple[str, bytes, dict[str, bool]]]:
+def _wrong(content: bytes, turn: int) -> list[tuple[str, bytes, Slip]]:
     """Two wrong files for this partner, so that together they are wrong in every way."""
     lines = content.split(b"\r\n")
-    every: list[tuple[str, bytes, dict[str, bool]]] = [
+    every: list[tuple[str, bytes, Slip]] = [
         ("E-PGP-01", content, {"encrypt": False}),
         ("E-PGP-03", content, {"sign": False}),
         ("E-PGP-05", content, {"cut": True}),
@@ -98,9 +109,10 @@ def drop_file(
     encrypt: bool = True,
     stranger: bool = False,
     cut: bool = False,
+    to: str = "in",
 ) -> Path:
-    """Put a file in the partner's `in/`, as its own gpg would make it."""
-    target = folder / "sftp" / partner / "in" / name
+    """Put a file in the `in/` of a party (also an uitvoerder), as its own gpg would make it."""
+    target = folder / "sftp" / partner / to / name
     if encrypt:
         content = _message(folder / "parties" / partner, content, sign=sign, stranger=stranger)
     if cut:
@@ -111,17 +123,30 @@ def drop_file(
     return target
 
 
+def open_file(folder: Path, party: str, path: Path) -> bytes:
+    """A file of ours as the party reads it, with its own gpg."""
+    own = folder / "parties" / party
+    with _gpg((own / "secret.asc").read_bytes(), own) as gpg:
+        return _run([*gpg, "--decrypt", str(path)], b"")
+
+
 def _message(own: Path, content: bytes, *, sign: bool, stranger: bool) -> bytes:
-    with tempfile.TemporaryDirectory(prefix="np") as home:
-        gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--trust-model", "always"]
-        secret = pgp.generate("Onbekend <onbekend@example.nl>")[0] if stranger else (own / "secret.asc").read_bytes()
-        _run([*gpg, "--import"], secret)
-        _run([*gpg, "--import"], (own / "exchange.asc").read_bytes())
+    secret = pgp.generate("Onbekend <onbekend@example.nl>")[0] if stranger else (own / "secret.asc").read_bytes()
+    with _gpg(secret, own) as gpg:
         ours = _run([*gpg, "--with-colons", "--show-keys", str(own / "exchange.asc")], b"").decode()
         fingerprint = next(line.split(":")[9] for line in ours.splitlines() if line.startswith("fpr:"))
-        made = _run([*gpg, *(["--sign"] if sign else []), "--encrypt", "--recipient", fingerprint], content)
+        return _run([*gpg, *(["--sign"] if sign else []), "--encrypt", "--recipient", fingerprint], content)
+
+
+@contextmanager
+def _gpg(secret: bytes, own: Path) -> Iterator[list[str]]:
+    """A party's gpg, with its secret key and ours to encrypt to."""
+    with tempfile.TemporaryDirectory(prefix="np") as home:
+        gpg = ["gpg", "--homedir", home, "--batch", "--quiet", "--trust-model", "always"]
+        _run([*gpg, "--import"], secret)
+        _run([*gpg, "--import"], (own / "exchange.asc").read_bytes())
+        yield gpg
         subprocess.run(["gpgconf", "--homedir", home, "--kill", "all"], check=False, capture_output=True)
-    return made
 
 
 def _run(command: list[str], content: bytes) -> bytes:

@@ -1,12 +1,14 @@
-"""The answers to a partner: built and encrypted before the step that caused them is recorded, so none can be lost.
+"""The answers to a party: built and encrypted before the step that caused them is recorded, so none can be lost.
 
-ONTVANGST and CONTROLE are named after the file that they answer, DOORGEZET after the day; each carries a
-`terugmelding_nr` that rises per partner. The CONTROLE streams into gpg block by block while the file is read.
+ONTVANGST and CONTROLE are named after the file that they answer, DOORGEZET and UITKOMST after the day; each carries a
+`terugmelding_nr` that rises per party. The CONTROLE streams into gpg block by block while the file is read. Answers to
+a proef say so in their name, in their folder and in every line.
 """
 
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import date, datetime, timedelta
@@ -15,43 +17,58 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from exchange.configuration import Partner
+from exchange.configuration import Partij
 from exchange.context import AMSTERDAM, Exchange
 from exchange.register import ledger, outbox
 from exchange.register.aanleveringen import Received
+from exchange.steps import levering
+from schemas.nacht import UITLEVERING
 from transforms import answer, csvbytes
 from transforms.answer import Answered
 from transforms.lines import BOM
 from transforms.verdict import Judged
 
-FOLDER = "terugmelding"
+FOLDER, PROEF = "terugmelding", "terugmelding/proef"
 
 
 def to_file(exchange: Exchange, file: Received, number: int, moment: datetime) -> Answered:
     """What every line of an answer to `file` starts with."""
     with exchange.register.connect() as db:
         head = ledger.head(db)
-    return Answered(number, moment, file.partner, file.bestand, file.sha256, head)
+    return Answered(number, moment, file.partner, file.bestand, file.sha256, head, file.proef)
 
 
-def next_number(exchange: Exchange, partner: str) -> int:
+def next_number(exchange: Exchange, partner: str, reeks: str = "terugmelding") -> int:
     """The terugmelding_nr of the partner's next answer; taken when the answer is recorded."""
     with exchange.register.connect() as db:
-        return outbox.next_number(db, partner, "terugmelding")
+        return outbox.next_number(db, partner, reeks)
+
+
+def folder(file: Received) -> str:
+    """Where the answers to `file` go."""
+    return PROEF if file.proef else FOLDER
 
 
 def ontvangst(
-    exchange: Exchange, partner: Partner, file: Received, number: int, moment: datetime, *reden: Any
+    exchange: Exchange,
+    partner: Partij,
+    file: Received,
+    number: int,
+    moment: datetime,
+    *reden: Any,
+    gelezen: bool = False,
 ) -> outbox.Built:
-    """ONTVANGST of one file, with the code and slots that refuse it as a whole, if any.
+    """ONTVANGST of one file, with the code and slots that refuse it as a whole, or warn of it when it was read.
 
     A partner whose key cannot encrypt gets the same as plain text: name, sha256, time and code, nothing of the content.
     """
-    table = answer.ontvangst(to_file(exchange, file, number, moment), *reden)
+    table = answer.ontvangst(to_file(exchange, file, number, moment), *reden, gelezen=gelezen)
     content = csvbytes.to_csv(table)
     if exchange.keyring.can_encrypt(partner.pgp.vingerafdrukken[0], moment):
-        return encrypted(exchange, partner, content, "ONTVANGST", name(file, "ONTVANGST", number), file.nr)
-    return plain(exchange, partner, content, "ONTVANGST", name(file, "ONTVANGST", number, ".txt"), file.nr)
+        given = name(file, "ONTVANGST", number)
+        return encrypted(exchange, partner, content, "ONTVANGST", given, file.nr, to=folder(file))
+    given = name(file, "ONTVANGST", number, ".txt")
+    return plain(exchange, partner, content, "ONTVANGST", given, file.nr, to=folder(file))
 
 
 def name(file: Received, soort: str, number: int, ending: str = ".csv.pgp") -> str:
@@ -59,13 +76,13 @@ def name(file: Received, soort: str, number: int, ending: str = ".csv.pgp") -> s
     stem = file.bestand
     for known in (".pgp", ".gpg", ".asc", ".csv"):
         stem = stem.removesuffix(known)
-    return f"{stem}_{soort}_{number:06d}{ending}"
+    return f"{stem}{'_PROEF' if file.proef else ''}_{soort}_{number:06d}{ending}"
 
 
-def expected_night(exchange: Exchange, moment: datetime) -> date:
-    """The night that takes along what is accepted at `moment`."""
+def expected_night(moment: datetime) -> date:
+    """The night that takes along what is accepted at `moment`, where the uitvoerder receives files in it."""
     local = moment.astimezone(AMSTERDAM)
-    before = local.time().replace(tzinfo=None) < exchange.config.uitlevering.tijd
+    before = local.time().replace(tzinfo=None) < UITLEVERING
     return local.date() if before else local.date() + timedelta(days=1)
 
 
@@ -75,10 +92,11 @@ class Controle:
     Use as a context manager around the reading; `built` is there when the body ended well.
     """
 
-    def __init__(self, exchange: Exchange, partner: Partner, file: Received, number: int, moment: datetime) -> None:
+    def __init__(self, exchange: Exchange, partner: Partij, file: Received, number: int, moment: datetime) -> None:
         self._exchange, self._partner, self._file, self._number = exchange, partner, file, number
-        self._to = to_file(exchange, file, number, moment)
-        self._night = expected_night(exchange, moment)
+        self.to = to_file(exchange, file, number, moment)
+        self.night = expected_night(moment)
+        self._nights: set[date] = set()  # in which accepted rows go
         self._open = ExitStack()
         self._streams: dict[str, Any] = {}
         self._paths: dict[str, str] = {}
@@ -90,17 +108,35 @@ class Controle:
 
     def block(self, text: pa.Table, judged: Judged, broken: pa.Table, codering: str) -> None:
         """Answer every row of one block; `broken` are the REASONS of lines that are no rows, `codering` the file's."""
-        receivers = self._receivers(judged)
-        lines = answer.controle_lines(self._to, judged, broken, nacht=self._night, uitvoerders=receivers)
+        receivers, nights = self._destinations(judged)
+        lines = answer.controle_lines(
+            self.to,
+            judged,
+            broken,
+            nacht=self.night,
+            uitvoerders=receivers,
+            nachten=nights,
+            profile=self._partner.profile,
+        )
+        self.add(lines, text.filter(pa.array(judged.geweigerd)), judged.redenen, codering)
+
+    def add(self, lines: pa.Table, refused: pa.Table, redenen: pa.Table, codering: str) -> None:
+        """Add the TM1 lines of a block; of its `refused` rows (as they came in) those that may, travel back."""
         self._write("CONTROLE", csvbytes.to_csv(lines, header=False))
-        rows = answer.correction_rows(text.filter(pa.array(judged.geweigerd)), judged.redenen)
+        rows = answer.correction_rows(refused, redenen, self._partner.profile)
         if rows.num_rows:
             self._write("CORRECTIE", self._correction(rows, codering, first="CORRECTIE" not in self._streams))
 
     def close(self, counts: Mapping[str, int]) -> None:
         """Add the BESTAND line and finish the files."""
-        closing = self._exchange.config.uitlevering.sluitingstijd
-        lines = answer.controle_bestand(self._to, counts, nacht=self._night, sluitingstijd=closing)
+        config = self._exchange.config
+        # an uitvoerder hears of its own terugkoppeling, which waits for nobody's days
+        daily = self._partner.id in config.uitvoerders or all(
+            one.levering.elke_nacht for one in config.uitvoerders.values()
+        )
+        closing = config.uitlevering.sluitingstijd
+        first = min(self._nights, default=self.night)
+        lines = answer.controle_bestand(self.to, counts, nacht=first, sluitingstijd=closing, elke_nacht=daily)
         self._write("CONTROLE", csvbytes.to_csv(lines, header=False))
         self._open.close()
         for soort, stream in self._streams.items():
@@ -109,7 +145,7 @@ class Controle:
                 outbox.Built(
                     self._partner.id,
                     soort,
-                    FOLDER,
+                    folder(self._file),
                     given,
                     self._paths[soort],
                     stream.sha256,
@@ -130,51 +166,60 @@ class Controle:
         # another encoding than agreed is one that the file itself named, and so must what is made of it
         return BOM + content if first and codering != self._partner.codering else content
 
-    def _receivers(self, judged: Judged) -> dict[str, str]:
-        """The uitvoerder (its name) per gemeente and sector of a block, tonight."""
-        config = self._exchange.config
-        pairs = judged.rows.group_by(["gemeentecode", "sector"]).aggregate([]).to_pylist()
-        found = {
-            (one["gemeentecode"], one["sector"]): config.uitvoerder_of(one["gemeentecode"], self._night, one["sector"])
-            for one in pairs
-            if one["gemeentecode"]
-        }
-        return {f"{code}|{sector}": config.uitvoerders[id].naam for (code, sector), id in found.items() if id}
+    def _destinations(self, judged: Judged) -> tuple[dict[str, str], dict[str, date]]:
+        """Per gemeente and sector of a block's accepted rows the uitvoerder (its name), and the night in which it
+        receives them."""
+        config, accepted = self._exchange.config, judged.rows.filter(pa.array(judged.repeats.fresh))
+        receivers, nights = {}, {}
+        for pair in accepted.group_by(["gemeentecode", "sector"]).aggregate([]).to_pylist():
+            goes = levering.destination(config, pair["gemeentecode"], pair["sector"], self.night)
+            if goes:
+                place = f"{pair['gemeentecode']}|{pair['sector']}"
+                receivers[place], nights[place] = config.uitvoerders[goes[0]].naam, goes[1]
+        self._nights |= set(nights.values())
+        return receivers, nights
 
     def _write(self, soort: str, content: bytes) -> None:
         if soort not in self._streams:
-            self._paths[soort] = archive_name(self._partner.id, name(self._file, soort, self._number))
+            self._paths[soort] = archive_name(self._partner.id)
             path = self._open.enter_context(self._exchange.archive.target(self._paths[soort]))
             recipient = self._partner.pgp.vingerafdrukken[0]
             self._streams[soort] = self._open.enter_context(self._exchange.keyring.encryptor(path, recipient))
         self._streams[soort].write(content)
 
 
-def archive_name(party: str, given: str) -> str:
-    """Where the ciphertext of an answer is kept."""
-    return f"verzonden/{party}/{given}"
+def archive_name(party: str) -> str:
+    """A new place for ciphertext to `party`.
+
+    Of its own for each attempt: a second worker, or one that comes too late, must not replace what is recorded. And not
+    the file's name, for a partner chose that.
+    """
+    return f"verzonden/{party}/{uuid.uuid4().hex}"
 
 
 def encrypted(
     exchange: Exchange,
-    partner: Partner,
+    partner: Partij,
     content: bytes,
     soort: str,
     given: str,
     nr: int | None,
     night: date | None = None,
+    to: str = FOLDER,
 ) -> outbox.Built:
     """Encrypt an answer into the archive; ready for the outbox."""
-    archief = archive_name(partner.id, given)
+    archief = archive_name(partner.id)
     with exchange.archive.target(archief) as path:
         done = exchange.keyring.encrypt(content, path, partner.pgp.vingerafdrukken[0])
-    return outbox.Built(partner.id, soort, FOLDER, given, archief, done.sha256, done.size, nr, night)
+    return outbox.Built(partner.id, soort, to, given, archief, done.sha256, done.size, nr, night)
 
 
-def plain(exchange: Exchange, partner: Partner, content: bytes, soort: str, given: str, nr: int | None) -> outbox.Built:
+def plain(
+    exchange: Exchange, partner: Partij, content: bytes, soort: str, given: str, nr: int | None, to: str = FOLDER
+) -> outbox.Built:
     """An answer as it is, for a partner whose key cannot encrypt: only ever an ONTVANGST."""
-    archief = archive_name(partner.id, given)
+    archief = archive_name(partner.id)
     with exchange.archive.put_atomic(archief) as sink:
         sink.write(content)
     digest = hashlib.sha256(content).hexdigest()
-    return outbox.Built(partner.id, soort, FOLDER, given, archief, digest, len(content), nr)
+    return outbox.Built(partner.id, soort, to, given, archief, digest, len(content), nr)

@@ -2,7 +2,8 @@
 
 A partij that is accepted before the freeze goes tonight, a later one tomorrow. Where its gemeente has meanwhile gone
 into one other gemeente, the partij follows; the uitvoerder is the one that serves that gemeente (and sector) on the
-night's date. A night is frozen once: run again, nothing is added to it.
+night's date, and on a night that is not one of its delivery days the partij stays waiting. A night is frozen once: run
+again, nothing is added to it.
 
 What is urgent to an uitvoerder with `spoed_direct` does not wait for the night: after each intake it is frozen as a
 round of its own, with the next volgnr of that day and batches and a manifest of that number.
@@ -11,7 +12,7 @@ round of its own, with the next volgnr of that day and batches and a manifest of
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -22,7 +23,7 @@ import sqlalchemy as sa
 from exchange.context import Exchange, local_date
 from exchange.register import ledger, states
 from exchange.register.tables import aanlevering, batch, nacht, partij, uitzondering
-from exchange.steps import unwanted
+from exchange.steps import levering, unwanted
 from schemas import gemeenten
 
 #: The volgnr of the night itself; rounds of spoed have the next ones, whenever on that day they go.
@@ -31,8 +32,8 @@ NIGHT = 1
 
 @dataclass(frozen=True)
 class BundleResult:
-    """What the night holds, and for what rows wait until a beheerder has looked: gemeenten that nobody serves, and
-    uitvoerders (ids) whose key cannot encrypt."""
+    """What the night holds, and what waits until a beheerder has looked: rows for gemeenten that nobody serves, and
+    everything for uitvoerders (ids) whose key cannot encrypt."""
 
     batches: int
     regels: int
@@ -43,7 +44,7 @@ class BundleResult:
 def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> BundleResult:
     """Freeze `night`; what no uitvoerder serves, or can open, stays waiting and is named in the result."""
     moment = nu()
-    shut = _shut(exchange, moment)
+    shut = exchange.shut(moment)
     with _alone(exchange) as db:
         known = db.execute(sa.select(nacht.c.bevroren_op).where(nacht.c.nacht == night)).first()
         if known is None or known.bevroren_op is None:
@@ -51,14 +52,17 @@ def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Bundl
                 db.execute(nacht.insert().values(nacht=night, bevroren_op=moment))
             else:  # spoed went out before this night
                 db.execute(nacht.update().where(nacht.c.nacht == night).values(bevroren_op=moment))
-            _freeze(exchange, db, night, NIGHT, _served(exchange, _waiting(db), night, shut))
+            without = shut | _not_tonight(exchange, night)
+            members = _served(exchange, _waiting(db), night, without)
+            empty = [place for place in levering.empty_batches(exchange.config, night) if place[0] not in without]
+            _freeze(exchange, db, night, NIGHT, members, empty)
             batches, rows = _size(db, night, NIGHT)
             ledger.append(db, moment, "NACHT_BEVROREN", {"nacht": str(night), "batches": batches, "regels": rows})
         left = [(row, _receiver(exchange, row, night)) for row in _waiting(db)]
         return BundleResult(
             *_size(db, night, NIGHT),
-            sorted({_current(row.gemeentecode, night) for row, receiver in left if receiver is None}),
-            sorted({receiver for _, receiver in left if receiver in shut}),
+            sorted({gemeenten.current(row.gemeentecode, night) for row, receiver in left if receiver is None}),
+            sorted(shut),
         )
 
 
@@ -69,7 +73,7 @@ def bundle_spoed(exchange: Exchange, nu: Callable[[], datetime]) -> int | None:
     if not direct:
         return None
     moment = nu()
-    night, shut = local_date(moment), _shut(exchange, moment)
+    night, shut = local_date(moment), exchange.shut(moment)
     with _alone(exchange) as db:
         urgent = [row for row in _waiting(db) if row.spoed]
         members = _served(exchange, urgent, night, shut)
@@ -96,28 +100,25 @@ def _alone(exchange: Exchange) -> Iterator[sa.Connection]:
         yield db
 
 
-def _shut(exchange: Exchange, moment: datetime) -> set[str]:
-    """Uitvoerders for whom nothing can be encrypted."""
-    return {
-        uitvoerder.id
-        for uitvoerder in exchange.config.uitvoerders.values()
-        if not exchange.keyring.can_encrypt(uitvoerder.pgp.vingerafdrukken[0], moment)
-    }
+def _not_tonight(exchange: Exchange, night: date) -> set[str]:
+    """Uitvoerders who receive nothing in this night."""
+    every = exchange.config.uitvoerders.values()
+    return {uitvoerder.id for uitvoerder in every if not uitvoerder.levering.levert_op(night)}
 
 
 def _receiver(exchange: Exchange, row: sa.Row[Any], night: date) -> str | None:
-    return exchange.config.uitvoerder_of(_current(row.gemeentecode, night), night, row.sector)
+    return exchange.config.uitvoerder_of(gemeenten.current(row.gemeentecode, night), night, row.sector)
 
 
 def _served(
-    exchange: Exchange, waiting: list[sa.Row[Any]], night: date, shut: set[str]
+    exchange: Exchange, waiting: list[sa.Row[Any]], night: date, without: set[str]
 ) -> dict[tuple[str, str], list[sa.Row[Any]]]:
-    """Per (uitvoerder, gemeente) the partijen that can go."""
+    """Per (uitvoerder, gemeente) the partijen that can go, but for the uitvoerders in `without`."""
     members: dict[tuple[str, str], list[sa.Row[Any]]] = defaultdict(list)
     for row in waiting:
         receiver = _receiver(exchange, row, night)
-        if receiver is not None and receiver not in shut:
-            members[receiver, _current(row.gemeentecode, night)].append(row)
+        if receiver is not None and receiver not in without:
+            members[receiver, gemeenten.current(row.gemeentecode, night)].append(row)
     return members
 
 
@@ -127,24 +128,29 @@ def _freeze(
     night: date,
     volgnr: int,
     members: Mapping[tuple[str, str], list[sa.Row[Any]]],
+    empty: Iterable[tuple[str, str]] = (),
 ) -> None:
-    """Take out the repeats that gemeenten do not want, and assign the rest to the batch of its uitvoerder and
-    gemeente."""
+    """Take out the repeats that gemeenten do not want, and assign the rest to the batch of its uitvoerder and gemeente;
+    in `empty` there is a batch also without rows."""
     refused = unwanted.take_out(exchange, db, night, members)
     over = {row.id: row.over - refused[row.id] for parts in members.values() for row in parts}
-    left = {place: [row for row in parts if over[row.id]] for place, parts in members.items()}
+    left: dict[tuple[str, str], list[sa.Row[Any]]] = {place: [] for place in empty}
+    for place, parts in members.items():
+        if kept := [row for row in parts if over[row.id]]:
+            left[place] = kept
     frozen = [
         {
             "nacht": night,
             "volgnr": volgnr,
             "uitvoerder": receiver,
             "gemeentecode": code,
-            "bestand": f"VS_BATCH_{code}_{night:%Y%m%d}_{volgnr:03d}.csv.pgp",
+            "bestand": levering.name(
+                exchange.config.uitvoerders[receiver], f"VS_BATCH_{code}_{night:%Y%m%d}_{volgnr:03d}"
+            ),
             "staat": states.Batch.BEVROREN,
             "regels": sum(over[row.id] for row in parts),
         }
         for (receiver, code), parts in sorted(left.items())
-        if parts
     ]
     if not frozen:
         return
@@ -152,9 +158,9 @@ def _freeze(
     assigned = [
         {"partij_id": part.id, "made": row.id} for row in made for part in left[row.uitvoerder, row.gemeentecode]
     ]
-    db.execute(
-        partij.update().where(partij.c.id == sa.bindparam("partij_id")).values(batch_id=sa.bindparam("made")), assigned
-    )
+    if assigned:
+        to_batch = partij.update().where(partij.c.id == sa.bindparam("partij_id"))
+        db.execute(to_batch.values(batch_id=sa.bindparam("made")), assigned)
 
 
 def _waiting(db: sa.Connection) -> list[sa.Row[Any]]:
@@ -172,11 +178,6 @@ def _waiting(db: sa.Connection) -> list[sa.Row[Any]]:
             .order_by(partij.c.id)
         )
     )
-
-
-def _current(code: str, night: date) -> str:
-    codes = gemeenten.successor(code, night).codes
-    return codes[0] if len(codes) == 1 else code
 
 
 def _size(db: sa.Connection, night: date, volgnr: int) -> tuple[int, int]:

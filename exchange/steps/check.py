@@ -1,31 +1,36 @@
 """check: from ciphertext to accepted rows, refused rows and the answers to both.
 
-Per partner under a lease, one file after another. A file is decrypted into private memory, read in blocks of lines so
+Per party under a lease, one file after another. A file is decrypted into private memory, read in blocks of lines so
 that memory stays flat, and recorded in one transaction when all of it, the answers included, is in the store. Until
 that transaction nothing has happened: run again after a crash, the same file gives the same rows and numbers.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from exchange.configuration import Partner
+from exchange.configuration import Partij, Partner
 from exchange.context import Exchange, local_date
+from exchange.faults import place
 from exchange.pgp import PgpRefusal, Plaintext
 from exchange.register import aanleveringen, leases, states
-from exchange.register.aanleveringen import Received, Verdict
+from exchange.register.aanleveringen import Received, Soort, Verdict
 from exchange.register.tables import aanlevering, signaal
-from exchange.steps import answers, basis
-from exchange.steps.reading import Reader
+from exchange.steps import answers, basis, feedback
+from exchange.steps.reading import Nowhere, Reader
+from transforms import names
 from transforms.dates import instant_text
 from transforms.lines import FileRejected
-from transforms.names import check_name
 from transforms.verdict import ACCEPTED
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,38 +41,49 @@ class CheckResult:
     afgekeurd: int
 
 
-def groups(exchange: Exchange, maximum: int) -> list[list[str]]:
-    """The partners (ids) with files to check, spread by size over at most `maximum` groups."""
+def groups(exchange: Exchange, maximum: int, soort: Soort = Soort.SIGNALEN) -> list[list[str]]:
+    """The parties (ids) with files of `soort` to check, spread by size over at most `maximum` groups."""
     size = sa.func.sum(aanlevering.c.grootte)
     query = (
         sa.select(aanlevering.c.partner)
-        .where(aanlevering.c.staat == states.Aanlevering.OPGEHAALD)
+        .where(aanlevering.c.soort.in_(soort.taken_along), aanlevering.c.staat == states.Aanlevering.OPGEHAALD)
         .group_by(aanlevering.c.partner)
         .order_by(size.desc(), aanlevering.c.partner)
     )
     with exchange.register.connect() as db:
-        partners = list(db.scalars(query))
-    return [group for at in range(maximum) if (group := partners[at::maximum])]
+        parties = list(db.scalars(query))
+    return [group for at in range(maximum) if (group := parties[at::maximum])]
 
 
-def check(exchange: Exchange, partners: Sequence[str], nu: Callable[[], datetime]) -> CheckResult:
-    """Check every waiting file of `partners`; what another worker holds is left to it."""
-    done = refused = 0
-    for partner in partners:
-        with leases.held(exchange.register, f"check:{partner}", nu) as lease:
-            if lease is None:
-                continue
-            for nr in _waiting(exchange, partner):
-                state = _check_one(exchange, exchange.config.partners[partner], nr, lease, nu)
-                done += 1
-                refused += state is states.Aanlevering.AFGEKEURD
-    return CheckResult(done, refused)
+def check(exchange: Exchange, parties: Sequence[str], nu: Callable[[], datetime]) -> CheckResult:
+    """Check every waiting file of `parties`; what another worker holds is left to it.
+
+    What goes wrong on our side with one party is raised when the others have been served.
+    """
+    answered: list[states.Aanlevering] = []
+    faults: list[Exception] = []
+    for party in parties:
+        try:
+            answered += _check_all(exchange, party, nu)
+        except Exception as fault:  # noqa: BLE001  raised below
+            log.error("%s: %s at %s", party, type(fault).__name__, place(fault))
+            faults.append(fault)
+    if faults:
+        raise faults[0]
+    return CheckResult(len(answered), answered.count(states.Aanlevering.AFGEKEURD))
 
 
-def _waiting(exchange: Exchange, partner: str) -> list[int]:
+def _check_all(exchange: Exchange, party: str, nu: Callable[[], datetime]) -> Iterator[states.Aanlevering]:
+    with leases.held(exchange.register, f"check:{party}", nu) as lease:
+        if lease is not None:
+            for nr in _waiting(exchange, party):
+                yield _check_one(exchange, exchange.config.partij(party), nr, lease, nu)
+
+
+def _waiting(exchange: Exchange, party: str) -> list[int]:
     query = (
         sa.select(aanlevering.c.nr)
-        .where(aanlevering.c.partner == partner, aanlevering.c.staat == states.Aanlevering.OPGEHAALD)
+        .where(aanlevering.c.partner == party, aanlevering.c.staat == states.Aanlevering.OPGEHAALD)
         .order_by(aanlevering.c.nr)
     )
     with exchange.register.connect() as db:
@@ -75,37 +91,42 @@ def _waiting(exchange: Exchange, partner: str) -> list[int]:
 
 
 def _check_one(
-    exchange: Exchange, partner: Partner, nr: int, lease: leases.Lease, nu: Callable[[], datetime]
+    exchange: Exchange, party: Partij, nr: int, lease: leases.Lease, nu: Callable[[], datetime]
 ) -> states.Aanlevering:
     """Answer one file: as a repeat, as refused, or row by row."""
     with exchange.register.connect() as db:
         file = aanleveringen.received(db, nr)
     if file.eerder_op is not None:
         earlier = {"tijdstip": instant_text(file.eerder_op)}
-        return _as_a_whole(exchange, partner, file, states.Aanlevering.HERHAALD, "W-BST-03", earlier, lease, nu)
+        return _as_a_whole(exchange, party, file, states.Aanlevering.HERHAALD, "W-BST-03", earlier, lease, nu)
     try:
-        check_name(file.bestand, partner.id, partner.naampatroon, partner.naamvoorbeeld)
+        if isinstance(party, Partner):
+            names.check_name(file.bestand, party.id, party.naampatroon, party.naamvoorbeeld)
+        else:
+            names.check_name(file.bestand, party.id, soort="TK")
         with (
             exchange.archive.local(file.archief) as path,
             exchange.keyring.decrypt(
                 path,
-                signers=partner.pgp.vingerafdrukken,
+                signers=party.pgp.vingerafdrukken,
                 at=file.opgehaald_op,
                 max_bytes=exchange.config.intake.max_bytes,
             ) as plaintext,
         ):
-            if not exchange.keyring.can_encrypt(partner.pgp.vingerafdrukken[0], nu()):
+            if not exchange.keyring.can_encrypt(party.pgp.vingerafdrukken[0], nu()):
                 raise PgpRefusal("E-PGP-09")  # the answers could not be made
-            return _row_by_row(exchange, partner, file, plaintext, lease, nu)
+            if isinstance(party, Partner):
+                return _row_by_row(exchange, party, file, plaintext, lease, nu)
+            return feedback.row_by_row(exchange, party, file, plaintext, lease, nu)
     except (PgpRefusal, FileRejected) as refusal:
         facts = refusal.facts if isinstance(refusal, PgpRefusal) else refusal.slots
         state = states.Aanlevering.AFGEKEURD
-        return _as_a_whole(exchange, partner, file, state, refusal.code, facts, lease, nu)
+        return _as_a_whole(exchange, party, file, state, refusal.code, facts, lease, nu)
 
 
 def _as_a_whole(
     exchange: Exchange,
-    partner: Partner,
+    party: Partij,
     file: Received,
     state: states.Aanlevering,
     code: str,
@@ -114,8 +135,8 @@ def _as_a_whole(
     nu: Callable[[], datetime],
 ) -> states.Aanlevering:
     """Close a file of which no row was processed, with one code."""
-    moment, number = nu(), answers.next_number(exchange, partner.id)
-    built = answers.ontvangst(exchange, partner, file, number, moment, code, facts)
+    moment, number = nu(), answers.next_number(exchange, party.id, file.reeks)
+    built = answers.ontvangst(exchange, party, file, number, moment, code, facts)
     with exchange.register.begin() as db:
         leases.renew(db, lease, moment)
         verdict = Verdict(state, code)
@@ -131,15 +152,21 @@ def _row_by_row(
     lease: leases.Lease,
     nu: Callable[[], datetime],
 ) -> states.Aanlevering:
-    """Read a file and record it with its answers, all at once. The lease's number names this attempt's work file."""
-    moment, number = nu(), answers.next_number(exchange, partner.id)
+    """Read a file and record it with its answers, all at once. The lease's number names this attempt's work file.
+
+    Of a proef only the counts are recorded: its rows go nowhere.
+    """
+    moment, number = nu(), answers.next_number(exchange, partner.id, file.reeks)
     with answers.Controle(exchange, partner, file, number + 1, moment) as controle:
-        with exchange.work.writer(file.nr, lease.nummer, ACCEPTED) as rows:
+        writer = exchange.work.writer(file.nr, lease.nummer, ACCEPTED)
+        with nullcontext(Nowhere()) if file.proef else writer as rows:
             reader = Reader(basis.of_exchange(exchange, partner, file.opgehaald_op), file.nr, rows, controle)
             reader.read(plaintext.fd, plaintext.size)
         tally = reader.tally
         controle.close(tally.counts())
-    receipt = answers.ontvangst(exchange, partner, file, number, moment)
+    gap = None if file.proef else names.missing(file.bestand, _earlier_names(exchange, file))
+    warning = ("W-BST-11", {"ontbreekt": gap}) if gap else ()
+    receipt = answers.ontvangst(exchange, partner, file, number, moment, *warning, gelezen=True)
     verdict = Verdict(
         states.Aanlevering.GECONTROLEERD,
         poging=lease.nummer,
@@ -147,7 +174,7 @@ def _row_by_row(
         aanvaard=tally.aanvaard,
         afgekeurd=tally.afgekeurd,
         dubbel=tally.dubbel,
-        partijen=tally.partijen,
+        partijen=None if file.proef else tally.partijen,
     )
     with exchange.register.begin() as db:
         leases.renew(db, lease, nu())
@@ -156,13 +183,27 @@ def _row_by_row(
             file,
             verdict,
             moment,
-            accepted=_register_rows(exchange, file, lease.nummer),
-            refused=tally.geweigerd,
+            accepted=() if file.proef else _register_rows(exchange, file, lease.nummer),
+            refused=() if file.proef else tally.geweigerd,
             answers=[receipt, *controle.built],
             first_number=number,
             numbers=2,
         )
     return verdict.staat
+
+
+def _earlier_names(exchange: Exchange, file: Received) -> list[str]:
+    """Names of the files of this partner and day that came before this one."""
+    series = names.series(file.bestand)
+    query = sa.select(aanlevering.c.bestand).where(
+        aanlevering.c.partner == file.partner, aanlevering.c.soort == file.soort, aanlevering.c.nr < file.nr
+    )
+    with exchange.register.connect() as db:
+        return (
+            list(db.scalars(query.where(aanlevering.c.bestand.startswith(series[0], autoescape=True))))
+            if series
+            else []
+        )
 
 
 def _register_rows(exchange: Exchange, file: Received, generation: int) -> Iterator[pa.Table]:

@@ -18,11 +18,12 @@ from exchange.configuration import Profiel
 from exchange.configuration.models import IntakeSettings
 from exchange.context import local_date
 from exchange.steps.basis import Basis, Bestemmingen
-from exchange.steps.reading import Reader, Tally
+from exchange.steps.reading import Nowhere, Reader, Tally
 from schemas import retourcodes
-from transforms import answer
+from transforms import answer, lines, parse
 from transforms.answer import Answered
 from transforms.lines import FileRejected
+from transforms.profile import Profile
 from transforms.verdict import Judged
 
 #: Of each line of a CONTROLE, what says something before a file is sent.
@@ -59,10 +60,10 @@ def check_file(
     path: Path, profiel: Profiel, goes: Bestemmingen | None, intake: IntakeSettings, nu: datetime
 ) -> Checked:
     """Judge the plain file at `path` as if it had been picked up at `nu`; `goes` None: nothing about gemeenten."""
-    answers = _Redenen(Answered(0, nu, profiel.id, path.name, "", "", proef=True))
+    answers = _Redenen(Answered(0, nu, profiel.id, path.name, "", "", proef=True), profiel.profile)
     # hashes are compared with each other only: any key will do
     key = secrets.token_bytes(32)
-    reader = Reader(Basis(profiel, nu, [key], key, intake, goes), 0, _Nowhere(), answers)
+    reader = Reader(Basis(profiel, nu, [key], key, intake, goes), 0, Nowhere(), answers)
     unjudged = _ALWAYS if goes else (*_ALWAYS, *_WITHOUT_AGREEMENTS)
     try:
         with path.open("rb") as file:
@@ -76,14 +77,40 @@ def check_file(
     return Checked("", "", reader.tally, answers.table(), unjudged)
 
 
+def sample(path: Path, profiel: Profiel, most: int) -> list[dict[str, str]]:
+    """How the first `most` rows of a partner's own export are read, per row and column of SIG1.
+
+    Keys: regelnr, kolom, eigen_kolom and waarde ("" for a fixed value), wordt ("" where it cannot be read). Raises
+    FileRejected for what is no file of lines in the agreed encoding.
+    """
+    profile, separator = profiel.profile, profiel.scheidingsteken
+    view = memoryview(path.read_bytes())
+    header = lines.read_header(view, separator, profiel.codering)
+    block = next(lines.blocks(view, header.end, most), None)
+    if block is None:
+        return []
+    parse.check_encoding(view, block, header.codering)
+    scan = lines.scan(view, block, separator=separator, columns=len(header.columns))
+    own = parse.parse(scan, header.columns, separator, header.codering, profile.bron)
+    mapped = profile.apply(own)
+    shown = []
+    for at, (given, made) in enumerate(zip(own.to_pylist(), mapped.text.to_pylist(), strict=True)):
+        for kolom in mapped.text.column_names[:-1]:
+            eigen = "" if kolom in profile.vast else profile.kolom(kolom)
+            read = at not in mapped.onleesbaar.get(kolom, ())
+            shown.append(
+                {
+                    "regelnr": str(given["regelnr"]),
+                    "kolom": kolom,
+                    "eigen_kolom": eigen,
+                    "waarde": given.get(eigen, ""),
+                    "wordt": made[kolom] if read else "",
+                }
+            )
+    return shown
+
+
 _EMPTY = pa.table({name: pa.array([], pa.string()) for name in SHOWN})
-
-
-class _Nowhere:
-    """Accepted rows are only counted."""
-
-    def write(self, block: pa.Table) -> None:
-        """Drop them."""
 
 
 @dataclass
@@ -91,13 +118,14 @@ class _Redenen:
     """The lines of a CONTROLE that carry a reason."""
 
     to: Answered
+    profile: Profile
     found: list[pa.Table] = field(default_factory=list)
 
     def block(self, text: pa.Table, judged: Judged, broken: pa.Table, codering: str) -> None:
         del text, codering
         night = local_date(self.to.tijdstip)  # in none of the columns that are shown
-        lines = answer.controle_lines(self.to, judged, broken, nacht=night, uitvoerders={})
-        self.found.append(lines.filter(pc.not_equal(lines["code"], "")).select(list(SHOWN)))
+        told = answer.controle_lines(self.to, judged, broken, nacht=night, uitvoerders={}, profile=self.profile)
+        self.found.append(told.filter(pc.not_equal(told["code"], "")).select(list(SHOWN)))
 
     def table(self) -> pa.Table:
         return pa.concat_tables([_EMPTY, *self.found])

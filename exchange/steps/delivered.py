@@ -27,14 +27,15 @@ from transforms.answer import Answered
 COLUMNS = ["regelnr", "signaal_id", "nr"]
 
 
-def report(exchange: Exchange, partner: Partner, nu: Callable[[], datetime]) -> int:
-    """Build DOORGEZET for everything settled and not yet told; returns the number of rows in it.
+def report(exchange: Exchange, partner: Partner, nu: Callable[[], datetime]) -> int | None:
+    """Build DOORGEZET for everything settled and not yet told; returns the number of rows in it, None when another
+    worker is at it.
 
     An intake that answers the same partner meanwhile may take the terugmelding_nr: then it is built once more.
     """
     with leases.held(exchange.register, f"doorgezet:{partner.id}", nu) as lease:
         if lease is None:
-            return 0
+            return None
         for attempt in stamina.retry_context(on=StateConflict, attempts=5):
             with attempt:
                 return _report(exchange, partner, lease, nu)
@@ -48,7 +49,7 @@ def _report(exchange: Exchange, partner: Partner, lease: leases.Lease, nu: Calla
     moment, number = nu(), answers.next_number(exchange, partner.id)
     day = local_date(moment)
     given = f"VS_DOORGEZET_{partner.id}_{day:%Y%m%d}_{number:06d}.csv.pgp"
-    archief = answers.archive_name(partner.id, given)
+    archief = answers.archive_name(partner.id)
     with exchange.register.connect() as db:
         head = ledger.head(db)
     told: Counter[str] = Counter()
@@ -67,10 +68,15 @@ def _report(exchange: Exchange, partner: Partner, lease: leases.Lease, nu: Calla
     with exchange.register.begin() as db:
         leases.renew(db, lease, nu())
         outbox.take_numbers(db, partner.id, "terugmelding", number, 1)
-        [made] = outbox.add(db, moment, [built])
-        ids = [part.id for part in parts]
-        db.execute(partij.update().where(partij.c.id.in_(ids)).values(doorgezet_zending_id=made))
+        outbox.add(db, moment, [built], lambda made: _mark_told(db, parts, made[0]))
     return told.total()
+
+
+def _mark_told(db: sa.Connection, parts: list[sa.Row[Any]], zending_id: int) -> None:
+    told = [{"partij_id": part.id} for part in parts]
+    db.execute(
+        partij.update().where(partij.c.id == sa.bindparam("partij_id")).values(doorgezet_zending_id=zending_id), told
+    )
 
 
 def _untold(exchange: Exchange, partner: str) -> list[sa.Row[Any]]:

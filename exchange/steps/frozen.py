@@ -6,7 +6,7 @@ A night is never held in memory as a whole: batches are read in portions.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -46,8 +46,9 @@ Partijen = dict[tuple[int, int], list[sa.Row[Any]]]
 DOELEN = pa.schema([("nr", pa.int64()), ("doel", pa.int64())])
 
 
-def frozen(exchange: Exchange, night: date, codes: Sequence[str], volgnr: int) -> Frozen:
-    """What is still to be built of `night` (1) or one of its spoed rounds (2 and up) for these gemeentecodes."""
+def frozen(exchange: Exchange, night: date, codes: Sequence[str], volgnr: int, without: Collection[str]) -> Frozen:
+    """What is still to be built of `night` (1) or one of its spoed rounds (2 and up) for these gemeentecodes, without
+    these uitvoerders (ids)."""
     wanted = (
         sa.select(batch)
         .where(
@@ -55,6 +56,7 @@ def frozen(exchange: Exchange, night: date, codes: Sequence[str], volgnr: int) -
             batch.c.volgnr == volgnr,
             batch.c.gemeentecode.in_(codes),
             batch.c.staat == states.Batch.BEVROREN,
+            batch.c.uitvoerder.not_in(list(without)),
         )
         .order_by(batch.c.gemeentecode, batch.c.id)
     )
@@ -79,9 +81,9 @@ def frozen(exchange: Exchange, night: date, codes: Sequence[str], volgnr: int) -
 
 
 def portions(night: Frozen) -> Iterator[Sequence[sa.Row[Any]]]:
-    """The batches, gemeente after gemeente, in lots of at most PORTION rows or of one batch."""
+    """The batches with rows, gemeente after gemeente, in lots of at most PORTION rows or of one batch."""
     lot: list[sa.Row[Any]] = []
-    for row in night.batches:
+    for row in (one for one in night.batches if one.regels):
         if lot and sum(one.regels for one in lot) + row.regels > PORTION:
             yield lot
             lot = []

@@ -16,8 +16,9 @@ import sqlalchemy as sa
 
 from exchange.context import Exchange
 from exchange.register import signalen, vervolg
-from exchange.register.tables import aanlevering, batch, partij, signaal, uitzondering
+from exchange.register.tables import aanlevering, aanlevering_of, batch, partij, signaal, uitzondering
 from exchange.steps import frozen
+from schemas import gemeenten
 from transforms.dates import six_months_before
 from transforms.meldingen import EARLIER
 
@@ -54,7 +55,8 @@ def history(
 
 
 def _before(date_: date, codes: Sequence[str], absent: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """What was accepted for these gemeenten and went out; `vervallen` is what its own partner replaced or withdrew."""
+    """What was accepted for these gemeenten, or for those that have gone into them, and went out; `vervallen` is what
+    its own partner replaced or withdrew."""
     follower, repeat = signaal.alias("volger"), uitzondering.alias("herhaling")
     followed = sa.select(follower.c.vervangt_nr).where(
         follower.c.vervangt_nr.is_not(None), follower.c.soort.in_(["ACTUALISATIE", "INTREKKING"])
@@ -75,10 +77,10 @@ def _before(date_: date, codes: Sequence[str], absent: sa.ColumnElement[bool]) -
             sa.case((lapsed.c.vervangt_nr.is_not(None), 1), else_=0),
         )
         .select_from(signaal)
-        .join(aanlevering, aanlevering.c.nr == signaal.c.nr.op(">>")(sa.literal_column("24")))
+        .join(aanlevering, aanlevering.c.nr == aanlevering_of(signaal.c.nr))
         .join(lapsed, lapsed.c.vervangt_nr == signaal.c.nr, isouter=True)
         .where(
-            signaal.c.gemeentecode.in_(codes),
+            signaal.c.gemeentecode.in_(gemeenten.having_been(codes, date_)),
             signaal.c.ontvangen_op >= six_months_before(date_),
             signaal.c.adres_hash.is_not(None),
             ~sa.exists().where(vervolg.of(signaal, partij), absent),

@@ -1,6 +1,8 @@
-"""pickup: fetch what partners dropped, before anything else is done with it.
+"""pickup: fetch what partners (or uitvoerders, their terugkoppeling) dropped, before anything else is done with it.
 
-Bytes first (into the archive, hashed on the way), register second, remote clean-up last. A file is known by partner,
+A partner's proef is fetched along, from a folder of its own; what was fetched a day ago as a proef is removed.
+
+Bytes first (into the archive, hashed on the way), register second, remote clean-up last. A file is known by party,
 name, size, mtime and content: run again after any crash, one drop is registered once.
 """
 
@@ -10,7 +12,7 @@ import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -19,18 +21,22 @@ from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
-from exchange.configuration import Partner
+from exchange.configuration import Partij, Partner
 from exchange.context import Exchange
-from exchange.faults import HostKeyMismatch, PartyUnreachable
+from exchange.faults import HostKeyMismatch, PartyUnreachable, TargetExists, place
 from exchange.register import leases, ledger, states
+from exchange.register.aanleveringen import Soort, event_of
 from exchange.register.tables import aanlevering
 from exchange.sftp import Connection, RemoteFile
+from exchange.steps import proef
 
 log = logging.getLogger(__name__)
 
 IN, DONE = "in", "in/opgehaald"
 #: Longest name, in bytes, that still fits with our number before it, or an answer's kind behind it.
 LONGEST_NAME = 200
+#: Ending of the file that says that another is complete, where a partner's profile asks for one.
+READY = ".gereed"
 #: Endings that clients give to a file that is still being written.
 HALF = (".part", ".filepart", ".tmp", ".partial")
 
@@ -42,12 +48,14 @@ class PickupResult:
     opgehaald: int
     onbereikbaar: list[str]  # tried again at the next intake
     vertrouwd_niet: list[str]  # host key unknown or changed: a beheerder must look
+    mislukt: list[str]  # something is wrong on our side: a beheerder must look
 
 
 @dataclass(frozen=True)
 class _Fetched:
     """One file whose bytes are in the archive."""
 
+    soort: Soort
     file: RemoteFile
     sha256: str
     archief: str
@@ -55,26 +63,31 @@ class _Fetched:
 
 @dataclass
 class _Visit:
-    """One partner in this round: its connection, what stood in `in/` at the first look, what was fetched."""
+    """One party in this round: its connection, what stood there at the first look (by kind and name), what was
+    fetched."""
 
-    partner: Partner
+    party: Partij
+    soort: Soort
     connection: Connection | None = None
-    seen: dict[str, RemoteFile] = field(default_factory=dict)
-    fault: PartyUnreachable | HostKeyMismatch | None = None
+    seen: dict[tuple[Soort, str], RemoteFile] = field(default_factory=dict)
+    fault: Exception | None = None
     fetched: list[_Fetched] = field(default_factory=list)
-    registered: dict[int, RemoteFile] = field(default_factory=dict)
+    registered: dict[int, _Fetched] = field(default_factory=dict)
 
 
-def pickup(exchange: Exchange, nu: Callable[[], datetime]) -> PickupResult:
-    """Fetch every stable file of every partner; a partner that cannot be reached costs only itself.
+def pickup(exchange: Exchange, nu: Callable[[], datetime], soort: Soort = Soort.SIGNALEN) -> PickupResult:
+    """Fetch every stable file of every party that sends `soort`; one that cannot be reached costs only itself.
 
     Where another worker is already picking up, nothing is done.
     """
-    visits = [_Visit(exchange.config.partners[partner]) for partner in sorted(exchange.config.partners)]
+    parties: Mapping[str, Partij] = exchange.config.partners
+    if soort is Soort.TERUGKOPPELING:
+        parties = exchange.config.uitvoerders
+    visits = [_Visit(parties[party], soort) for party in sorted(parties)]
     with ExitStack() as stack:
-        lease = stack.enter_context(leases.held(exchange.register, "pickup", nu))
+        lease = stack.enter_context(leases.held(exchange.register, f"pickup:{soort}", nu))
         if lease is None:
-            return PickupResult(0, [], [])
+            return PickupResult(0, [], [], [])
         pool = stack.enter_context(ThreadPoolExecutor(exchange.config.intake.threads))
 
         def everywhere(work: Callable[[_Visit], None]) -> None:
@@ -84,13 +97,14 @@ def pickup(exchange: Exchange, nu: Callable[[], datetime]) -> PickupResult:
         if any(visit.seen for visit in visits):
             time.sleep(exchange.config.intake.stil_seconden)  # one wait for all parties
         everywhere(lambda visit: _collect(exchange, visit))
-        for visit in visits:  # numbers are given in the order partner, name
+        for visit in visits:  # numbers are given in the order party, name
             _register(exchange, visit, lease, nu)
         everywhere(lambda visit: _clear_all(exchange, visit, nu))
     return PickupResult(
         opgehaald=sum(len(visit.registered) for visit in visits),
-        onbereikbaar=[v.partner.id for v in visits if isinstance(v.fault, PartyUnreachable)],
-        vertrouwd_niet=[v.partner.id for v in visits if isinstance(v.fault, HostKeyMismatch)],
+        onbereikbaar=[v.party.id for v in visits if isinstance(v.fault, PartyUnreachable)],
+        vertrouwd_niet=[v.party.id for v in visits if isinstance(v.fault, HostKeyMismatch)],
+        mislukt=[v.party.id for v in visits if v.fault and not isinstance(v.fault, PartyUnreachable | HostKeyMismatch)],
     )
 
 
@@ -100,24 +114,54 @@ def _guarded(visit: _Visit, work: Callable[[_Visit], None]) -> None:
     try:
         work(visit)
     except (PartyUnreachable, HostKeyMismatch) as fault:
-        log.warning("%s: %s", visit.partner.id, fault)
+        log.warning("%s: %s", visit.party.id, fault)
+        visit.fault = fault
+    except Exception as fault:  # noqa: BLE001  ours, not the party's: the others must not wait for it
+        log.error("%s: %s at %s", visit.party.id, type(fault).__name__, place(fault))
         visit.fault = fault
 
 
 def _arrive(exchange: Exchange, visit: _Visit, stack: ExitStack, nu: Callable[[], datetime]) -> None:
     """Log in, finish what an earlier round left half done, and look for the first time."""
-    visit.connection = stack.enter_context(exchange.connect(visit.partner))
-    for row in _uncleared(exchange, visit.partner.id):
-        _clear(exchange, visit, row.nr, RemoteFile(row.bestand, row.grootte, row.mtime, True), nu)
+    tries = Soort.PROEF in visit.soort.taken_along
+    if tries:
+        proef.wipe_archive(exchange, visit.party.id, nu())
+    visit.connection = stack.enter_context(exchange.connect(visit.party))
+    for row in _uncleared(exchange, visit.party.id):
+        file = RemoteFile(row.bestand, row.grootte, row.mtime, True)
+        _clear(exchange, visit, row.nr, _Fetched(Soort(row.soort), file, row.sha256, row.archief), nu)
+    if tries:
+        proef.wipe(exchange, visit.party.id, visit.connection, nu)
     listed = _listing(visit)
-    visit.seen = {name: file for name, file in listed.items() if len(name.encode()) <= LONGEST_NAME}
+    visit.seen = {at: file for at, file in listed.items() if len(file.name.encode()) <= LONGEST_NAME}
     if len(visit.seen) < len(listed):
-        log.warning("%s: a name of more than %d bytes is left alone", visit.partner.id, LONGEST_NAME)
+        log.warning("%s: a name of more than %d bytes is left alone", visit.party.id, LONGEST_NAME)
 
 
-def _listing(visit: _Visit) -> dict[str, RemoteFile]:
+def _listing(visit: _Visit) -> dict[tuple[Soort, str], RemoteFile]:
+    """The files that we would take now, by kind and name."""
     assert visit.connection is not None
-    return {file.name: file for file in visit.connection.listing(IN) if _wanted(file)}
+    asks = isinstance(visit.party, Partner) and visit.party.gereedbestand
+    found: dict[tuple[Soort, str], RemoteFile] = {}
+    for soort in visit.soort.taken_along:
+        if soort is Soort.PROEF and not _has_folder(visit.connection, proef.IN):
+            continue
+        listed = {file.name: file for file in visit.connection.listing(_folders(soort)[0])}
+        for name, file in sorted(listed.items()):
+            if _wanted(file) and not (asks and (name.endswith(READY) or f"{name}{READY}" not in listed)):
+                found[soort, name] = file
+    return found
+
+
+def _has_folder(connection: Connection, path: str) -> bool:
+    """Whether a party has this folder; it may have dropped a file with that name."""
+    found = connection.stat(path)
+    return found is not None and not found.regular
+
+
+def _folders(soort: Soort) -> tuple[str, str]:
+    """Where a party drops files of this kind, and where they go when we have them."""
+    return (proef.IN, proef.DONE) if soort is Soort.PROEF else (IN, DONE)
 
 
 def _wanted(file: RemoteFile) -> bool:
@@ -128,21 +172,22 @@ def _wanted(file: RemoteFile) -> bool:
 def _collect(exchange: Exchange, visit: _Visit) -> None:
     """Fetch what did not change between the two looks."""
     again = _listing(visit) if visit.seen else {}
-    for name in sorted(visit.seen.keys() & again.keys()):
-        if (visit.seen[name].size, visit.seen[name].mtime) == (again[name].size, again[name].mtime):
-            visit.fetched.append(_fetch(exchange, visit, again[name]))
+    for at, file in again.items():
+        before = visit.seen.get(at)
+        if before and (before.size, before.mtime) == (file.size, file.mtime):
+            visit.fetched.append(_fetch(exchange, visit, at[0], file))
 
 
-def _fetch(exchange: Exchange, visit: _Visit, file: RemoteFile) -> _Fetched:
+def _fetch(exchange: Exchange, visit: _Visit, soort: Soort, file: RemoteFile) -> _Fetched:
     assert visit.connection is not None
     hashing = hashlib.sha256()
-    folder = f"ontvangen/{visit.partner.id}"
+    folder = f"{'proef' if soort is Soort.PROEF else 'ontvangen'}/{visit.party.id}"
     incoming = f"{folder}/.{uuid.uuid4().hex}"
     with exchange.archive.put_atomic(incoming) as sink:
-        visit.connection.fetch(f"{IN}/{file.name}", _Hashed(sink, hashing))
-    archief = f"{folder}/{hashing.hexdigest()}"  # the same bytes of one partner always lie at the same place
+        visit.connection.fetch(f"{_folders(soort)[0]}/{file.name}", _Hashed(sink, hashing))
+    archief = f"{folder}/{hashing.hexdigest()}"  # the same bytes of one party always lie at the same place
     exchange.archive.rename(incoming, archief)
-    return _Fetched(file, hashing.hexdigest(), archief)
+    return _Fetched(soort, file, hashing.hexdigest(), archief)
 
 
 def _register(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callable[[], datetime]) -> None:
@@ -153,7 +198,8 @@ def _register(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callab
             nr = db.execute(
                 aanlevering.insert()
                 .values(
-                    partner=visit.partner.id,
+                    soort=fetched.soort,
+                    partner=visit.party.id,
                     bestand=fetched.file.name,
                     sha256=fetched.sha256,
                     grootte=fetched.file.size,
@@ -164,28 +210,34 @@ def _register(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callab
                 )
                 .returning(aanlevering.c.nr)
             ).scalar_one()
-            event = {"aanlevering": nr, "partner": visit.partner.id, "sha256": fetched.sha256}
-            ledger.append(db, moment, "OPGEHAALD", event)
-        visit.registered[nr] = fetched.file
+            event = {"aanlevering": nr, "partner": visit.party.id, "sha256": fetched.sha256}
+            ledger.append(db, moment, event_of(fetched.soort, states.Aanlevering.OPGEHAALD), event)
+        visit.registered[nr] = fetched
 
 
 def _clear_all(exchange: Exchange, visit: _Visit, nu: Callable[[], datetime]) -> None:
-    for nr, file in visit.registered.items():
-        _clear(exchange, visit, nr, file, nu)
+    for nr, fetched in visit.registered.items():
+        _clear(exchange, visit, nr, fetched, nu)
 
 
-def _clear(exchange: Exchange, visit: _Visit, nr: int, file: RemoteFile, nu: Callable[[], datetime]) -> None:
+def _clear(exchange: Exchange, visit: _Visit, nr: int, fetched: _Fetched, nu: Callable[[], datetime]) -> None:
     """Move the remote file out of `in/`, and look once more: what changed after hashing is a new aanlevering."""
-    connection = visit.connection
+    connection, file = visit.connection, fetched.file
     assert connection is not None
-    target = f"{nr}_{file.name}"  # never taken, and a later round knows which aanlevering it was
-    connection.ensure_folder(DONE)
-    if connection.stat(f"{IN}/{file.name}") is not None and connection.stat(f"{DONE}/{target}") is None:
-        connection.move(f"{IN}/{file.name}", f"{DONE}/{target}")
-    _record_cleared(exchange, nr, nu)
-    moved = connection.stat(f"{DONE}/{target}")
+    folder, done = _folders(fetched.soort)
+    source, target = f"{folder}/{file.name}", f"{done}/{nr}_{file.name}"  # never taken; a later round knows whose it is
+    connection.ensure_folder(done)
+    if connection.stat(source) is not None and connection.stat(target) is None:
+        connection.move(source, target)
+    moved = connection.stat(target)
     if moved is not None and (moved.size, moved.mtime) != (file.size, file.mtime):
-        connection.move(f"{DONE}/{target}", f"{IN}/{file.name}")
+        try:
+            connection.move(target, source)
+        except TargetExists:
+            return  # a third file has come under that name: it goes first, and then we try again
+    elif isinstance(visit.party, Partner) and visit.party.gereedbestand:
+        connection.remove(f"{source}{READY}")
+    _record_cleared(exchange, nr, nu)
 
 
 def _uncleared(exchange: Exchange, partner: str) -> list[sa.Row[Any]]:

@@ -52,6 +52,13 @@ class Rows(Protocol):
     def write(self, block: pa.Table) -> None: ...
 
 
+class Nowhere:
+    """Accepted rows are only counted."""
+
+    def write(self, block: pa.Table) -> None:
+        """Drop them."""
+
+
 class Answers(Protocol):
     """Takes every row of every block with its verdict; `broken` are the REASONS of lines that are no rows, `codering`
     the file's."""
@@ -87,6 +94,7 @@ class Reader:
             separator=profiel.scheidingsteken,
             onbekende_kolommen=profiel.onbekende_kolommen,
             verklaard=VOORWAARDEN if self._declared else self._rules.verklaard,
+            profile=profiel.profile,
         )
         if refusals:
             raise lines.FileRejected(refusals[0].code, dict(refusals[0].slots))
@@ -96,14 +104,15 @@ class Reader:
                 raise lines.FileRejected("E-BST-10", {"maximum": str(intake.max_regels)})
             self._block(view, block, header)
         if profiel.klantnummer_bsn_controle and self._drift.suspicious:
-            raise lines.FileRejected("E-PRV-03", {"veld": "klantnummer"})
+            raise lines.FileRejected("E-PRV-03", {"veld": profiel.profile.kolom("klantnummer")})
 
     def _block(self, view: memoryview, block: lines.Block, header: lines.Header) -> None:
-        separator = self._profiel.scheidingsteken
+        separator, profile = self._profiel.scheidingsteken, self._profiel.profile
         parse.check_encoding(view, block, header.codering)
         scan = lines.scan(view, block, separator=separator, columns=len(header.columns))
-        text = parse.parse(scan, header.columns, separator, header.codering)
-        checked = validate.validate(text, self._rules)
+        text = parse.parse(scan, header.columns, separator, header.codering, profile.bron)
+        mapped = profile.apply(text)
+        checked = validate.validate(mapped.text, self._rules, mapped.onleesbaar)
         self._drift.add(checked.typed["klantnummer"])
         judged = self._judge(checked)
         self._keep(judged)
@@ -114,10 +123,11 @@ class Reader:
     def _judge(self, checked: validate.Checked) -> Judged:
         """Add every reason from outside the row itself, and with them decide on each row."""
         typed, basis = checked.typed, self._basis
-        ids = Ids.of(typed, self._nr, self._profiel.id, basis.keys)
+        stand = self._profiel.aanlevering == "stand"
+        ids = Ids.of(typed, self._nr, self._profiel.id, basis.keys, stand=stand)
         accepted = self._known(ids)
         routed = self._route(typed)
-        fresh = judge(ids.signaal, ids.inhoud, checked.accepted, accepted).fresh
+        fresh = judge(ids.signaal, ids.inhoud, checked.accepted, accepted, verdict.updates(typed, stand)).fresh
         own = Accepted().plus(*ids.columns(fresh, routed.gemeentecode, typed["sector"]))
         followed = follow.follow(typed, ids.vorig, accepted, own, ids.nr, self._day, self._profiel.overgangsdatum)
         placed = verdict.place(typed, routed, followed)
@@ -125,7 +135,8 @@ class Reader:
         if basis.eerder:  # otherwise nobody can say that a vorig_signaal_id is unknown
             found += [followed.redenen, follow.moved(typed, followed, placed.gemeentecode, self._day)]
         spoed, once = self._wishes(typed, placed)
-        made = verdict.Made(spoed, verdict.customers(typed, self._profiel.id, once), basis.keys[0], basis.melding_key)
+        klant = verdict.customers(typed, self._profiel.id, once)
+        made = verdict.Made(spoed, klant, basis.keys[0], basis.melding_key, stand)
         judged = verdict.decide(typed, ids, placed, followed, pa.concat_tables(found), accepted, made)
         self._seen = self._seen.plus(*ids.columns(judged.repeats.fresh, placed.gemeentecode, placed.sector))
         return judged
@@ -185,7 +196,7 @@ class Reader:
 
     def _refuse(self, judged: Judged, broken: pa.Table) -> None:
         """Note which lines were refused, and for which codes."""
-        refused = verdict.refused(judged, broken)
+        refused = verdict.refused(judged.redenen, broken)
         self.tally.afgekeurd += refused.num_rows
         if refused.num_rows:
             self.tally.geweigerd.append(

@@ -47,12 +47,12 @@ def _unfinished(exchange: Exchange, since: date) -> list[tuple[date, int]]:
     )
     told = sa.select(zending.c.naam).where(zending.c.soort == "MANIFEST", zending.c.nacht >= since)
     with exchange.register.connect() as db:
-        names = set(db.scalars(told))
+        stems = {name.partition(".")[0] for name in db.scalars(told)}
         return sorted(
             {
                 (row.nacht, row.volgnr)
                 for row in db.execute(rounds.distinct())
                 if row.staat == states.Batch.BEVROREN
-                or build.manifest_name(row.uitvoerder, row.nacht, row.volgnr) not in names
+                or build.manifest_stem(row.uitvoerder, row.nacht, row.volgnr) not in stems
             }
         )

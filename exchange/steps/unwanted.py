@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ Members = Mapping[tuple[str, str], Sequence[sa.Row[Any]]]
 PORTION = 500_000
 _COLUMNS = (
     *("nr", "vervangt_nr", "soort", "partner", "sector", "bedrag_cent", "bedreigende_situatie", "ontvangen_op"),
-    *("adres_hash", "melding_nr", "postcode", "huisnummer", "klantnummer", "achternaam"),
+    *("adres_hash", "melding", "postcode", "huisnummer", "klantnummer", "achternaam"),
 )
 _TAKEN = pa.schema([("nr", pa.int64()), ("partij_id", pa.int64()), ("vorig_nr", pa.int64())])
 
@@ -41,8 +42,8 @@ def take_out(exchange: Exchange, db: sa.Connection, night: date, members: Member
     """Take the unwanted repeats among `members` (partijen per uitvoerder and gemeente) out of their partijen, in the
     transaction that freezes the others; returns how many per partij id."""
     taken: Counter[int] = Counter()
-    for portion in _portions(exchange, night, members):
-        found = _repeats(exchange, db, night, portion)
+    for receiver, portion in _portions(exchange, night, members):
+        found = _repeats(exchange, db, night, receiver, portion)
         if found.num_rows:
             rows = [
                 {"signaal_nr": one["nr"], "partij_id": one["partij_id"], "door_signaal_nr": one["vorig_nr"]}
@@ -53,33 +54,40 @@ def take_out(exchange: Exchange, db: sa.Connection, night: date, members: Member
     return taken
 
 
-def _portions(exchange: Exchange, night: date, members: Members) -> Iterator[dict[str, list[sa.Row[Any]]]]:
-    """The partijen for gemeenten (codes of tonight) that want no repeats, in lots of about PORTION rows."""
-    lot: dict[str, list[sa.Row[Any]]] = defaultdict(list)
-    size = 0
-    for (_, code), parts in sorted(members.items()):
-        for part in parts:
-            how = exchange.config.bediening_of(code, night, part.sector)
-            if how is not None and how.herhaalde_meldingen == "niet_ontvangen":
-                lot[code].append(part)
-                size += part.over
-        if size >= PORTION:
-            yield lot
-            lot, size = defaultdict(list), 0
-    if lot:
-        yield lot
+def _portions(exchange: Exchange, night: date, members: Members) -> Iterator[tuple[str, dict[str, list[sa.Row[Any]]]]]:
+    """Per uitvoerder the partijen for gemeenten (codes of tonight) that want no repeats, in lots of about PORTION
+    rows."""
+    for receiver, places in groupby(sorted(members.items()), key=lambda one: one[0][0]):
+        lot: dict[str, list[sa.Row[Any]]] = defaultdict(list)
+        size = 0
+        for (_, code), parts in places:
+            for part in parts:
+                how = exchange.config.bediening_of(code, night, part.sector)
+                if how is not None and how.herhaalde_meldingen == "niet_ontvangen":
+                    lot[code].append(part)
+                    size += part.over
+            if size >= PORTION:
+                yield receiver, lot
+                lot, size = defaultdict(list), 0
+        if lot:
+            yield receiver, lot
 
 
-def _repeats(exchange: Exchange, db: sa.Connection, night: date, portion: Mapping[str, list[sa.Row[Any]]]) -> pa.Table:
+def _repeats(
+    exchange: Exchange, db: sa.Connection, night: date, receiver: str, portion: Mapping[str, list[sa.Row[Any]]]
+) -> pa.Table:
     """The rows to take out (_TAKEN)."""
     parts = [part for members in portion.values() for part in members]
     partijen: frozen.Partijen = defaultdict(list)
     for part in parts:
         partijen[part.aanlevering_nr, part.poging].append(part)
     rows = _rows(exchange, db, partijen)
-    earlier = history.history(exchange, db, partijen, history.NO_DOELEN, night, sorted(portion), sa.not_(_delivered()))
+    earlier = history.history(
+        exchange, db, partijen, history.NO_DOELEN, night, sorted(portion), sa.not_(_delivered(receiver))
+    )
     earlier = earlier.filter(pc.equal(earlier["vervallen"], 0))
-    found = group(rows, night=night, urgent_soorten=_urgent(exchange, night, portion), earlier=earlier)
+    urgent = dict.fromkeys((part.id for part in parts), exchange.config.uitvoerders[receiver].urgent_soorten)
+    found = group(rows, night=night, urgent_soorten=urgent, earlier=earlier)
     plain = Kinds(rows["soort"]).among("VROEG") & (found.ground == 0)
     some = pa.array(found.herhaald & plain)
     rows, previous = rows.filter(some), found.vorig_nr.filter(some)
@@ -103,20 +111,12 @@ def _rows(exchange: Exchange, db: sa.Connection, partijen: frozen.Partijen) -> p
     return pa.concat_tables(pieces)
 
 
-def _urgent(exchange: Exchange, night: date, portion: Mapping[str, list[sa.Row[Any]]]) -> dict[int, Sequence[str]]:
-    """Per partij the kinds that are urgent to who receives it."""
-    config = exchange.config
-    return {
-        part.id: config.uitvoerders[config.uitvoerder_of(code, night, part.sector) or ""].urgent_soorten
-        for code, parts in portion.items()
-        for part in parts
-    }
-
-
-def _delivered() -> sa.ColumnElement[bool]:
-    """Whether a partij stands, or stood, at its uitvoerder."""
+def _delivered(receiver: str) -> sa.ColumnElement[bool]:
+    """Whether a partij stands, or stood, at this uitvoerder: one that took over has not seen what came before."""
     published = sa.select(batch.c.id).join(zending, zending.c.id == batch.c.zending_id)
-    published = published.where(batch.c.id == partij.c.batch_id, zending.c.staat.in_(PUBLISHED))
+    published = published.where(
+        batch.c.id == partij.c.batch_id, batch.c.uitvoerder == receiver, zending.c.staat.in_(PUBLISHED)
+    )
     return sa.exists(published.correlate(partij))
 
 

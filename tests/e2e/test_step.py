@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from airflow.serialization.encoders import coerce_to_core_timetable
 from dags import step
 from exchange.faults import BalanceFault, HostKeyMismatch, LeaseLost, PartyUnreachable, StoreFault
 from exchange.sandbox.create import create
+from schemas.nacht import UITLEVERING
 
 DAGS = Path(__file__).resolve().parents[2] / "dags"
 
@@ -72,8 +73,17 @@ def test_a_night_is_its_partition_or_the_amsterdam_date_of_the_asking(
     assert step.night_of(partition, asked) == night
 
 
+def test_every_dag_of_the_house_is_found_and_the_two_that_receive_have_the_same_tasks() -> None:
+    bag = DagBag(dag_folder=str(DAGS))
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {"intake", "terugkoppeling", "uitlevering"}
+    tasks = {name: sorted(dag.task_ids) for name, dag in bag.dags.items()}
+    assert tasks["terugkoppeling"] == tasks["intake"] == ["alarm", "check", "pickup", "publish"]
+
+
 def test_the_nightly_run_is_keyed_by_the_local_date_of_its_morning_also_when_the_clock_changes() -> None:
     timetable = coerce_to_core_timetable(DagBag(dag_folder=str(DAGS)).dags["uitlevering"].timetable)
     window = {"earliest": datetime(2026, 3, 28, tzinfo=UTC), "latest": datetime(2026, 3, 29, 12, tzinfo=UTC)}
     runs = [(run.partition_key, f"{run.run_after:%H:%M}") for run in timetable.iter_partition_dagrun_infos(**window)]
     assert runs == [("2026-03-28", "03:30"), ("2026-03-29", "02:30")]  # 04:30 in Amsterdam, in UTC
+    assert time(4, 30) == UITLEVERING  # what CONTROLE and the documents promise

@@ -23,7 +23,7 @@ from exchange.context import local_date, open_exchange
 from exchange.sandbox import files
 from exchange.sandbox.create import Sandbox, create
 from exchange.sandbox.serve import serving
-from exchange.steps import check, pickup
+from exchange.steps import check, pickup, publish
 from exchange.steps.check_file import check_file
 from tests.conftest import program
 
@@ -179,13 +179,14 @@ def test_with_the_configuration_it_says_what_the_controle_would_say(made: Sandbo
         signers = exchange.config.partners[PARTNER].pgp.vingerafdrukken
         with exchange.keyring.decrypt(dropped, signers=signers, at=NU, max_bytes=10**8) as plaintext:
             file.write_bytes(Path(f"/proc/self/fd/{plaintext.fd}").read_bytes())
-        for other in (box / "sftp" / PARTNER / "in").iterdir():
+        for other in (box / "sftp" / PARTNER / "in").glob("*.p*"):
             other.unlink()
         files.drop_file(box, PARTNER, name, file.read_bytes())
         pickup.pickup(exchange, lambda: NU)
         check.check(exchange, [PARTNER], lambda: NU)
-        (answer,) = (box / "var" / "archief" / "verzonden" / PARTNER).glob("*_CONTROLE_*")
-        said = read_as(box / "parties" / PARTNER, gpg_home, answer)
+        publish.publish(exchange, lambda: NU)
+    (answer,) = (box / "sftp" / PARTNER / "terugmelding").glob("*_CONTROLE_*")
+    said = read_as(box / "parties" / PARTNER, gpg_home, answer)
 
     data = run_json(file, "--partner", PARTNER, "--config", made.config, code=1)
 

@@ -7,11 +7,13 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from docs import generate
+from exchange.configuration import Levering
 from schemas.retourcodes import RETOURCODES
 from tests.conftest import program
 
@@ -29,7 +31,16 @@ def test_a_document_says_what_the_schemas_say(name: str) -> None:
 
 def test_there_is_no_command_that_is_not_run() -> None:
     for name in generate.DOCUMENTS:
-        assert {language for language, _ in FENCE.findall(generate.render(name))} <= {"sh", "csv"}
+        assert {language for language, _ in FENCE.findall(generate.render(name))} <= {"sh", "csv", "toml"}
+
+
+def test_every_profile_in_an_example_is_one_that_we_take() -> None:
+    found = [
+        text for name in generate.DOCUMENTS for kind, text in FENCE.findall(generate.render(name)) if kind == "toml"
+    ]
+    assert found
+    for text in found:
+        Levering.model_validate(tomllib.loads(text)["levering"])
 
 
 def test_every_retourcode_is_published() -> None:
@@ -69,8 +80,10 @@ def test_the_partners_commands_lead_from_a_file_to_its_answers(tmp_path: Path) -
     said = run("koppelvlak-partner.md", tmp_path)
 
     assert "Regels: 2. Aanvaard: 2. Afgekeurd: 0. Dubbel: 0." in said
-    assert said.count("Good signature") == 2
+    assert said.count("Good signature") == 3
     ids = [row["signaal_id"] for row in generate.ROWS]
+    proef = rows(tmp_path / "proef.csv")
+    assert [(row["proef"], row["staat"]) for row in proef] == [("J", "AANVAARD")] * 3
     controle, doorgezet = rows(tmp_path / "controle.csv"), rows(tmp_path / "doorgezet.csv")
     assert [(row["signaal_id"], row["staat"]) for row in controle[:-1]] == [(id, "AANVAARD") for id in ids]
     assert (controle[-1]["niveau"], controle[-1]["aanvaard"]) == ("BESTAND", "2")
@@ -89,3 +102,6 @@ def test_the_uitvoerders_commands_lead_from_the_manifest_to_open_batches(tmp_pat
     assert said.count(": OK") == len(full)
     for row in full:
         assert len(rows(tmp_path / row["bestand"].removesuffix(".pgp"))) == int(row["regels"])
+    *lines, total = rows(tmp_path / "controle.csv")
+    assert [row["staat"] for row in lines] == ["AANVAARD", *["WACHTEND"] * (len(lines) - 1)]
+    assert total["regels"] == str(sum(int(row["regels"]) for row in full))

@@ -71,7 +71,7 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
         tmp_path_factory.mktemp("l") / "s", partners=1, uitvoerders=2, signalen=1, wrong=False, day=DAY, seed=3
     )
     folder = sandbox.folder
-    for file in (folder / "sftp" / PARTNER / "in").iterdir():
+    for file in (folder / "sftp" / PARTNER / "in").glob("*.pgp"):
         file.unlink()
     places: dict[str, list[tuple[str, str]]] = {}
     with next((folder / "var").glob("*.csv")).open() as text:
@@ -201,7 +201,7 @@ def test_every_day_adds_up(life: Life) -> None:
 def test_urgent_signals_go_at_the_next_intake_with_a_number_and_a_manifest_of_their_own(life: Life) -> None:
     early = named(life.codes["c"], 1, 2)
     manifest = f"VS_MANIFEST_{UITVOERDER}_{DAY:%Y%m%d}_002.csv.pgp"
-    assert life.early[1] == {early, manifest}
+    assert life.early[1] == {early, manifest, f"VS_TK_SJABLOON_{UITVOERDER}_{DAY:%Y%m%d}_002.csv.pgp"}
     assert [row["signaal_ref"] for row in life.files[early]] == [life.refs["S1"]]
     assert life.delivered("S1")["urgentie_reden"] == "BEDREIGENDE_SITUATIE"
     [line] = life.files[manifest]
@@ -265,4 +265,4 @@ def test_a_new_hash_key_changes_nothing_for_anybody(life: Life) -> None:
 
 
 def test_an_update_that_goes_to_another_gemeente_is_warned_about(life: Life) -> None:
-    assert codes(life.controle[3], "C3") == {"W-SIG-06"}
+    assert codes(life.controle[3], "C3") == {"W-SIG-07"}

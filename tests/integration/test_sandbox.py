@@ -89,7 +89,7 @@ def test_every_kind_of_wrong_file_is_dropped_and_said(sandbox):
     once = ["E-PGP-01", "E-PGP-05", "E-BST-01", "E-BST-02", "E-BST-05", "E-BST-07", "E-BST-09", "E-PRV-02"]
     assert refused == {**dict.fromkeys(once, 1), "E-PGP-03": 2}  # unsigned, and signed by a stranger
     for partner in sandbox.partners:
-        there = {path.name for path in (sandbox.folder / "sftp" / partner / "in").iterdir()}
+        there = {path.name for path in (sandbox.folder / "sftp" / partner / "in").iterdir() if path.is_file()}
         assert there - {one["bestand"] for one in expected} == {f"{files.file_name(partner, DAY, 10)}.part"}
         assert {one["bestand"] for one in expected if one["partner"] == partner} <= there
 
@@ -121,7 +121,7 @@ def test_the_same_seed_gives_the_same_rows_under_other_keys(sandbox, gpg_home, t
 def test_nothing_is_wrong_when_nothing_wrong_is_asked(tmp_path):
     made = create(tmp_path / "s", partners=1, uitvoerders=1, signalen=100, day=DAY, wrong=False)
     assert [(one.regels, one.fout, one.code) for one in made.expected] == [(100, 0, "")]
-    assert len(list((made.folder / "sftp" / "huur-01" / "in").iterdir())) == 1
+    assert len(list((made.folder / "sftp" / "huur-01" / "in").glob("*.pgp"))) == 1
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path):

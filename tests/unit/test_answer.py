@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,8 @@ def judged(*rows: tuple[int, str, str], redenen: pa.Table | None = None) -> Judg
             "melding_nr": pa.array(["M-000000000000"] * len(rows), pa.string()),
         }
     )
-    repeats = Repeats(fresh=~dubbel & ~refused, dubbel=dubbel, conflict=np.zeros(len(rows), bool))
+    none = np.zeros(len(rows), bool)
+    repeats = Repeats(fresh=~dubbel & ~refused, dubbel=dubbel, conflict=none, update=none)
     return Judged(table, redenen if redenen is not None else no_reasons(), repeats, geweigerd=refused)
 
 
@@ -120,6 +121,13 @@ def test_a_line_that_could_not_be_read_as_a_row_is_answered_too() -> None:
     assert found["regelnr"].tolist() == ["2", "3", "4"]
     assert found["staat"].tolist() == ["AANVAARD", "AFGEKEURD", "AANVAARD"]
     assert found["signaal_id"].tolist() == ["a", "", "b"]
+
+
+def test_an_accepted_row_names_the_night_in_which_its_uitvoerder_receives() -> None:
+    block = judged((2, "a", "0363"), (3, "b", "0344"), (4, "c", "AFGEKEURD"))
+    later = {"0363|Huur": NIGHT + timedelta(days=3)}
+    lines = answer.controle_lines(TO, block, no_reasons(), nacht=NIGHT, uitvoerders=RECEIVERS, nachten=later)
+    assert frame(lines)["nacht"].tolist() == [str(NIGHT + timedelta(days=3)), str(NIGHT), ""]
 
 
 def test_a_block_of_only_unreadable_lines_is_answered() -> None:
@@ -268,3 +276,13 @@ def test_the_retour_columns_of_an_earlier_correction_file_are_replaced() -> None
 
 def test_no_refused_rows_are_no_correction_file() -> None:
     assert answer.correction_rows(text(signaal_id=["a"]).slice(1), no_reasons()).num_rows == 0
+
+
+def test_the_last_line_tells_of_nights_in_which_an_uitvoerder_receives_nothing() -> None:
+    counts = {"regels": 1, "afgekeurd": 1, "aanvaard": 0, "dubbel": 0}
+    lines = answer.controle_bestand(TO, counts, nacht=NIGHT, sluitingstijd=time(4, 0), elke_nacht=False)
+    assert (
+        frame(lines)
+        .iloc[0]["tekst"]
+        .endswith("Ontvangt de uitvoerder dan niets, dan gaan ze mee in zijn eerstvolgende nacht.")
+    )

@@ -51,8 +51,8 @@ def rows(*given: dict[str, Any]) -> pa.Table:
     table = pa.table({f.name: pa.array([one.get(f.name) for one in whole], f.type) for f in schema})
     address = identity.normalise_address(*(table[n] for n in ("postcode", "huisnummer", "huisletter", "toevoeging")))
     hashes = identity.keyed_hash(address, KEY, "adres")
-    nummers = identity.melding_nr(address, KEY)
-    for name, column in (("adres_hash", hashes), ("melding_nr", nummers)):
+    nummers = identity.melding_bits(address, KEY)
+    for name, column in (("adres_hash", hashes), ("melding", nummers)):
         table = table.set_column(table.column_names.index(name), name, column)
     return table
 
@@ -103,6 +103,9 @@ def test_a_row_is_ready_to_work_with() -> None:
 
 def test_an_empty_part_of_the_name_leaves_no_double_space() -> None:
     assert built(rows({"voorvoegsel": None, "voorletters": ""}))[1]["naamregel"].tolist() == ["Berg"]
+    nobody = {"voorletters": None, "voorvoegsel": None, "achternaam": None}
+    assert built(rows({}, nobody))[1]["naamregel"].tolist() == ["J. van den Berg", ""]
+    assert built(rows(nobody))[1]["naamregel"].tolist() == [""]
 
 
 def test_a_row_without_any_name_is_a_row_all_the_same() -> None:
@@ -303,5 +306,3 @@ def test_the_manifest_names_every_gemeente_served_zeros_too() -> None:
     assert frame["staat"].tolist() == ["LEEG", "NIEUW"]
     assert frame["regels"].tolist() == ["0", "3"]
     assert frame["nacht"].tolist() == ["2026-06-10"] * 2
-    again = batch.manifest("wijkteam", NIGHT, [], [made], again=True)
-    assert again["staat"].to_pylist() == ["OPNIEUW"]

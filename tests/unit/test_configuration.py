@@ -128,7 +128,7 @@ def test_a_folder_that_holds_is_read_as_frozen_models(folder: Path) -> None:
     assert config.partij("woonzo") is config.partners["woonzo"]
     assert config.partij("zuid") is config.uitvoerders["zuid"]
     assert config.partners["woonzo"].sectoren == ("Huur",)
-    assert config.uitlevering.tijd == time(4, 30)
+    assert config.uitlevering.sluitingstijd == time(4)
     assert config.overeenkomsten.to_pylist() == [
         {
             "partner": "woonzo",
@@ -138,6 +138,7 @@ def test_a_folder_that_holds_is_read_as_frozen_models(folder: Path) -> None:
             "soorten": "",
             "geboortedatum": False,
             "verklaring_van": None,
+            "al_bekend": False,
         }
     ]
     with pytest.raises(ValueError, match="frozen"):
@@ -173,8 +174,21 @@ def test_a_wrong_variable_is_named_as_such(folder: Path, monkeypatch: pytest.Mon
     assert (found.file, found.place) == ("omgeving", "NACHTPOST_INTAKE__THREADS")
 
 
+def test_a_choice_of_columns_is_judged_where_it_stands(folder: Path) -> None:
+    file = folder / "uitvoerders" / "zuid.toml"
+    file.write_text(file.read_text() + '[levering]\nkolommen = ["signaal_ref", "soort", "urgent", "staat"]\n')
+
+    found = only(folder)
+
+    assert (found.file, found.place) == ("uitvoerders/zuid.toml", "levering.kolommen")
+    assert found.problem.startswith("staat is geen kolom van BAT1; vervangt_signaal_ref ontbreekt")
+    assert found.mend.startswith("Bedoelde u straat in plaats van staat?")
+
+
 def test_everything_wrong_is_said_at_once(folder: Path, keys: Keys) -> None:
-    change(folder, "nachtpost.toml", "[opslag]", '[intake]\nthreds = 4\n[uitlevering]\ntijd = "02:30"\n[opslag]')
+    change(
+        folder, "nachtpost.toml", "[opslag]", '[intake]\nthreds = 4\n[uitlevering]\nsluitingstijd = "laat"\n[opslag]'
+    )
     change(folder, "partners/woonzo.toml", '"Huur"', '"Hure"')
     change(folder, "uitvoerders/zuid.toml", "poort = 22", "poort = 99999")
     write_party(folder, "partners", "zuid", keys, 'sectoren = ["Energie"]\n')
@@ -186,7 +200,7 @@ def test_everything_wrong_is_said_at_once(folder: Path, keys: Keys) -> None:
 
     assert found >= {
         ("nachtpost.toml", "intake.threds"),
-        ("nachtpost.toml", "uitlevering.tijd"),
+        ("nachtpost.toml", "uitlevering.sluitingstijd"),
         ("partners/woonzo.toml", "sectoren nr. 1"),
         ("partners/kapot.toml", "regel 2"),
         ("uitvoerders/zuid.toml", "sftp.poort"),
@@ -216,12 +230,11 @@ def test_everything_wrong_is_said_at_once(folder: Path, keys: Keys) -> None:
         ("uitvoerders/zuid.toml", "2021-01-01", "2021-01-01, tot = 2020-12-31", "gemeenten nr. 1", "laatste dag"),
         ("uitvoerders/zuid.toml", '"0363"', '"363"', "gemeenten nr. 1, code", "niet de juiste vorm"),
         ("uitvoerders/zuid.toml", 'id = "', 'urgent_soorten = ["EIND"]\nid = "', "urgent_soorten nr. 1", "EINDE"),
-        ("nachtpost.toml", "[opslag]", '[uitlevering]\ntijd = "02:00"\n[opslag]', "uitlevering.tijd", "maart"),
         ("nachtpost.toml", "[opslag]", "[intake]\nmax_regels = 16777216\n[opslag]", "intake.max_regels", "16777215"),
         ("nachtpost.toml", "[opslag]", "[onzin]\na = 1\n[opslag]", "onzin", "kennen wij niet"),
         ("nachtpost.toml", '{ id = 1', '{ id = 1, bestand = "keys/hash-1.key" }, { id = 1', "opslag", "eigen id"),
         ("nachtpost.toml", '{ id = 1', '{ id = 2, bestand = "keys/hash-1.key" }, { id = 1', "opslag", "ontbreekt van"),
-        ("uitvoerders/zuid.toml", "van =", 'herhaalde_meldingen = "ja", van =', "gemeenten nr. 1, herhaalde_meldingen", "markeren"),
+        ("uitvoerders/zuid.toml", "van =", 'herhaalde_meldingen = "ja", van =', "gemeenten nr. 1, herhaalde_meldingen", "markeren"),  # noqa: E501
         ("nachtpost.toml", "keys/hash-1.key", "keys/hash-2.key", "opslag.hashsleutels id 1", "bestaat niet"),
     ],
 )  # fmt: skip
@@ -269,13 +282,6 @@ def test_a_connection_is_asked_for_at_first_use_and_a_missing_one_is_said(
     (problem,) = fault.value.problems
     assert "woonzo_sftp" in problem.problem
     assert "AIRFLOW_CONN_WOONZO_SFTP" in problem.mend
-
-
-@pytest.mark.parametrize("tijd", ["01:59", "03:00", "04:30"])
-def test_hours_that_always_exist_are_allowed(folder: Path, tijd: str) -> None:
-    change(folder, "nachtpost.toml", "[opslag]", f'[uitlevering]\ntijd = "{tijd}"\n[opslag]')
-
-    assert load(folder).uitlevering.tijd == time.fromisoformat(tijd)
 
 
 def test_a_secret_is_never_repeated(folder: Path) -> None:
@@ -408,6 +414,16 @@ def test_overeenkomsten_of_one_pair_may_follow_but_not_overlap(folder: Path) -> 
     assert "regel 3" in found.problem
 
 
+def test_an_overeenkomst_may_open_that_an_inwoner_was_already_known(folder: Path) -> None:
+    file = folder / "overeenkomsten.csv"
+    lines = ("woonzo;0363;2022-01-01;;;N;;J", "woonzo;0363;2021-01-01;2021-12-31;;N;;")
+    file.write_text("\n".join([f"{HEADER.strip()};al_bekend", *lines]))
+    assert load(folder).overeenkomsten["al_bekend"].to_pylist() == [True, False]
+
+    file.write_text(f"{HEADER.strip()};al_bekend\nwoonzo;0363;2022-01-01;;;N;;ja\n")
+    assert "al_bekend ja klopt niet" in only(folder).problem
+
+
 def test_a_column_too_few_refuses_the_file(folder: Path) -> None:
     (folder / "overeenkomsten.csv").write_text("partner;gemeentecode\nwoonzo;0363\n")
 
@@ -505,3 +521,54 @@ def test_a_gemeente_is_served_as_it_wishes_for_as_long_as_it_wishes_so(folder: P
     config = load(folder)
     wishes = [config.bediening_of("0363", date(year, 6, 1), "Huur") for year in (2020, 2025, 2026)]
     assert [one and one.herhaalde_meldingen for one in wishes] == [None, "markeren", "ontvangen"]
+
+
+VERTALING = """
+[vertaling]
+decimaalteken = ","
+duizendtalteken = "."
+datumvorm = "dd-mm-jjjj"
+vast = { soort = "VROEG" }
+ja_nee = { Ja = "J", Nee = "N" }
+negeer = ["Wijkbeheerder"]
+codes = { reden_intrekking = { B = "BETAALD" } }
+kolommen = { signaal_id = "Kenmerk", bedrag_euro = "Saldo" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place", "said"),
+    [
+        ('duizendtalteken = "."', "", "duizendtalteken", "wij raden niet"),
+        ('duizendtalteken = "."', 'duizendtalteken = ","', "duizendtalteken", "ook het decimaalteken"),
+        ("dd-mm-jjjj", "dd-mm-jj", "datumvorm", "geen vorm van een datum"),
+        ('soort = "VROEG"', 'soort = "VROEGE"', "vast.soort", "Bedoelde u VROEG?"),
+        ('soort = "VROEG"', 'huidige_klant = "J"', "vast.huidige_klant", "geen vaste waarde"),
+        ('soort = "VROEG"', 'postcode = "1234AB"', "vast.postcode", "verschilt per signaal"),
+        ('soort = "VROEG"', 'signaal_id = "1"', "vast.signaal_id", "staat ook in kolommen"),
+        ('B = "BETAALD"', 'B = "BETAALDE"', "codes.reden_intrekking.B", "Bedoelde u BETAALD?"),
+        ('reden_intrekking = { B', 'straat = { B', "codes.straat", "heeft geen codes"),
+        ('signaal_id = "Kenmerk"', 'signaal = "Kenmerk"', "kolommen.signaal", "Bedoelde u signaal_id?"),
+        ('signaal_id = "Kenmerk"', 'signaal_id = "Saldo"', "kolommen.signaal_id", "twee keer"),
+        ('signaal_id = "Kenmerk"', 'signaal_id = "BSN"', "kolommen.signaal_id", "burgerservicenummer"),
+        ('"Wijkbeheerder"', '"achternaam"', "kolommen.achternaam", "nergens vandaan komen"),
+        ('Ja = "J", Nee = "N"', 'ja = "J", JA = "N"', "ja_nee.ja", "twee keer"),
+    ],
+)  # fmt: skip
+def test_what_a_vertaling_says_wrong_is_named_with_its_mend(
+    folder: Path, old: str, new: str, place: str, said: str
+) -> None:
+    path = folder / "partners/woonzo.toml"
+    path.write_text(path.read_text() + VERTALING.replace(old, new, 1))
+
+    found = [problem for problem in problems(folder) if problem.file == "partners/woonzo.toml"]
+
+    assert f"vertaling.{place}" in [problem.place for problem in found]
+    assert any(said in f"{problem.problem} {problem.mend}" for problem in found)
+
+
+def test_a_vertaling_that_holds_is_used(folder: Path) -> None:
+    path = folder / "partners/woonzo.toml"
+    path.write_text(path.read_text() + VERTALING)
+
+    assert load(folder).partners["woonzo"].profile.kolom("bedrag_euro") == "Saldo"

@@ -79,7 +79,7 @@ def test_an_unknown_earlier_signal(soort, overgangsdatum, cells, code):
     ("soort", "here", "there", "expected"),
     [
         ("ACTUALISATIE", "0363", "0363", []),
-        ("ACTUALISATIE", "0363", "0344", ["W-SIG-06"]),
+        ("ACTUALISATIE", "0363", "0344", ["W-SIG-07"]),
         ("ACTUALISATIE", "0363", "0457", []),  # Weesp became Amsterdam
         ("INTREKKING", "0363", "0344", []),
         ("ACTUALISATIE", "", "0344", []),  # refused for its address already

@@ -140,3 +140,21 @@ def test_names_by_array_and_one_by_one() -> None:
 
 def test_numbers_become_codes_with_leading_zeros() -> None:
     assert gemeenten.codes_of(np.array([363, 0, 1992, 14], np.int16)).to_pylist() == ["0363", None, "1992", "0014"]
+
+
+@pytest.mark.parametrize(
+    ("code", "dag", "now"),
+    [
+        ("0457", date(2022, 3, 23), "0457"),
+        ("0457", date(2022, 3, 24), "0363"),  # Weesp went into Amsterdam
+        ("0788", date(2021, 1, 1), "0788"),  # Haaren went to four: nobody can say which
+    ],
+)
+def test_the_one_gemeente_that_a_code_has_become(code: str, dag: date, now: str) -> None:
+    assert gemeenten.current(code, dag) == now
+
+
+def test_what_a_gemeente_has_been_are_all_that_went_into_it_and_itself() -> None:
+    assert gemeenten.having_been(["0363"], date(2022, 3, 23)) == ["0363"]
+    assert gemeenten.having_been(["0363"], date(2022, 3, 24)) == ["0363", "0457"]  # Weesp
+    assert "0788" in gemeenten.having_been(["0757"], TODAY)  # a part of Haaren went to Boxtel

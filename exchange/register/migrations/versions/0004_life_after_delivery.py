@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
@@ -15,6 +15,7 @@ def upgrade() -> None:
     # plain ADD COLUMN, which rewrites nothing: this is the largest table
     op.add_column("signaal", sa.Column("vervangt_nr", sa.BigInteger(), nullable=True))
     op.add_column("signaal", sa.Column("klant_hash", sa.BigInteger(), nullable=True))
+    op.add_column("signaal", sa.Column("melding", sa.BigInteger(), nullable=True))
     op.add_column("signaal", sa.Column("spoed", sa.Boolean(), server_default=sa.false(), nullable=False))
     op.create_index("ix_signaal_vervangt_nr", "signaal", ["vervangt_nr"], postgresql_where=_NAMED, sqlite_where=_NAMED)
     with op.batch_alter_table("partij", schema=None) as batch_op:
@@ -51,5 +52,6 @@ def downgrade() -> None:
         batch_op.drop_column("spoed")
     op.drop_index("ix_signaal_vervangt_nr", "signaal")
     op.drop_column("signaal", "spoed")
+    op.drop_column("signaal", "melding")
     op.drop_column("signaal", "klant_hash")
     op.drop_column("signaal", "vervangt_nr")

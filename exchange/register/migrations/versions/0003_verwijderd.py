@@ -1,0 +1,19 @@
+"""when a file that stood long enough at its receiver was removed"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("zending", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("verwijderd_op", sa.DateTime(timezone=True), nullable=True))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("zending", schema=None) as batch_op:
+        batch_op.drop_column("verwijderd_op")

@@ -1,0 +1,176 @@
+"""What goes wrong with one party, or in one worker, costs nobody else anything, and is mended by running again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from exchange.context import Exchange, open_exchange
+from exchange.faults import ConfigurationFault, StateConflict
+from exchange.register import leases
+from exchange.register.tables import aanlevering, nacht, zending
+from exchange.sandbox import files
+from exchange.status import status
+from exchange.steps import build, bundle, check, pickup, publish, report
+from tests.integration.test_night import (
+    DAY,
+    Clock,
+    clock,
+    encryption_key_expires,
+    exchange,
+    root,
+    template,
+)
+
+__all__ = ["clock", "exchange", "template"]  # fixtures
+
+
+@pytest.fixture
+def register_url(tmp_path: Path) -> str:
+    """What is shown here does not depend on the register."""
+    return f"sqlite:///{tmp_path}/register.sqlite"
+
+
+@pytest.fixture
+def second(exchange: Exchange) -> Iterator[Exchange]:
+    """Another worker."""
+    with open_exchange(exchange.config.folder) as opened:
+        yield opened
+
+
+def frozen(exchange: Exchange, clock: Clock) -> None:
+    pickup.pickup(exchange, clock)
+    check.check(exchange, sorted(exchange.config.partners), clock)
+    publish.publish(exchange, clock)
+    bundle.bundle(exchange, DAY, clock)
+
+
+def whole(exchange: Exchange, clock: Clock) -> None:
+    """Everything that is built goes out once, and adds up."""
+    publish.publish(exchange, clock)
+    reported = report.report(exchange, DAY, clock)
+    assert (reported.klopt, reported.uitgesteld, reported.niet_gebouwd) == (True, [], [])
+    assert status(exchange)["balans"]["wachtend"] == 0
+    for row in status(exchange)["batches"]:
+        place = root(exchange) / "sftp" / row["uitvoerder"] / "uit" / row["gemeentecode"] / row["bestand"]
+        assert place.is_file()
+
+
+def manifests(exchange: Exchange) -> list[str]:
+    with exchange.register.connect() as db:
+        return sorted(db.scalars(sa.select(zending.c.ontvanger).where(zending.c.soort == "MANIFEST")))
+
+
+def test_a_file_that_is_not_ours_keeps_its_name_and_ours_waits_until_it_is_gone(exchange, clock):
+    frozen(exchange, clock)
+    build.build(exchange, DAY, build.shards(exchange, DAY, 1)[0], clock)
+    row = status(exchange)["batches"][0]
+    taken = root(exchange) / "sftp" / row["uitvoerder"] / "uit" / row["gemeentecode"] / row["bestand"]
+    taken.parent.mkdir(parents=True, exist_ok=True)
+    taken.write_bytes(b"something else")
+    for _ in range(3):
+        assert publish.publish(exchange, clock).uitgesteld == [row["uitvoerder"]]
+        assert taken.read_bytes() == b"something else"
+    taken.unlink()
+    whole(exchange, clock)
+
+
+def test_a_night_without_the_files_of_an_uitvoerder_that_another_worker_serves_is_not_called_done(exchange, clock):
+    frozen(exchange, clock)
+    build.build(exchange, DAY, build.shards(exchange, DAY, 1)[0], clock)
+    with leases.held(exchange.register, "publish:uitvoerder-02", clock):
+        assert publish.publish(exchange, clock).uitgesteld == ["uitvoerder-02"]
+    whole(exchange, clock)
+
+
+def test_two_workers_that_build_the_same_batches_leave_each_once(exchange, second, clock):
+    frozen(exchange, clock)
+    codes = build.shards(exchange, DAY, 1)[0]
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(build.build, one, DAY, codes, clock) for one in (exchange, second)]
+    faults = [one.exception() for one in both if one.exception()]
+    assert all(isinstance(fault, StateConflict) for fault in faults)
+    build.build(exchange, DAY, codes, clock)  # the retry
+    whole(exchange, clock)
+
+
+def test_a_manifest_is_made_once_whoever_comes_first_and_by_the_report_if_nobody_did(exchange, second, clock):
+    frozen(exchange, clock)
+    build.build(exchange, DAY, build.shards(exchange, DAY, 1)[0], clock)
+    every = sorted(exchange.config.uitvoerders)
+    assert manifests(exchange) == every
+    for again in (lambda: _both(build.manifests, (exchange, second), clock), lambda: whole(exchange, clock)):
+        with exchange.register.begin() as db:  # as if the worker was stopped after its last batch
+            db.execute(zending.delete().where(zending.c.soort == "MANIFEST"))
+        again()
+        assert manifests(exchange) == every
+
+
+def _both(work, exchanges, clock) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        for one in [pool.submit(work, exchange, DAY, clock) for exchange in exchanges]:
+            one.result()
+
+
+def test_a_night_of_which_a_batch_was_never_built_stays_open(exchange, clock):
+    frozen(exchange, clock)
+    codes = build.shards(exchange, DAY, 1)[0]
+    build.build(exchange, DAY, codes[1:], clock)
+    publish.publish(exchange, clock)
+    assert report.report(exchange, DAY, clock).niet_gebouwd == [f"{DAY} {codes[0]}"]
+    with exchange.register.connect() as db:
+        assert db.scalar(sa.select(nacht.c.gesloten_op)) is None
+    build.build(exchange, DAY, codes, clock)
+    whole(exchange, clock)
+    with exchange.register.connect() as db:
+        assert db.scalar(sa.select(nacht.c.gesloten_op)) == clock.now
+
+
+def test_an_uitvoerder_whose_key_ran_out_after_the_freeze_waits_alone(exchange, clock, gpg_home):
+    frozen(exchange, clock)
+    encryption_key_expires(exchange, "uitvoerder-01", gpg_home)
+    with open_exchange(exchange.config.folder) as changed:
+        build.build(changed, DAY, build.shards(changed, DAY, 1)[0], clock)
+        publish.publish(changed, clock)
+        waits = report.report(changed, DAY, clock).niet_gebouwd
+    mine = {row["gemeentecode"] for row in status(exchange)["batches"] if row["uitvoerder"] == "uitvoerder-01"}
+    assert {one.split()[1] for one in waits} == mine
+    assert manifests(exchange) == ["uitvoerder-02", "uitvoerder-03"]
+
+
+def test_files_of_a_partner_that_was_taken_out_of_the_configuration_hold_up_nobody(exchange, clock):
+    pickup.pickup(exchange, clock)
+    config = exchange.config.folder
+    (config / "partners" / "energie-02.toml").unlink()
+    lines = (config / "overeenkomsten.csv").read_text().splitlines()
+    (config / "overeenkomsten.csv").write_text(
+        "\n".join(line for line in lines if not line.startswith("energie-02;")) + "\n"
+    )
+    with open_exchange(config) as without:
+        with pytest.raises(ConfigurationFault, match="energie-02"):
+            check.check(without, check.groups(without, 1)[0], clock)
+        left = {row["partner"] for row in status(without)["aanleveringen"] if row["staat"] == "OPGEHAALD"}
+    assert left == {"energie-02"}
+
+
+def test_what_changed_after_it_was_fetched_comes_in_later_however_many_there_are_of_it(exchange, clock):
+    """Stopped after the move; the partner wrote a second version before it, and a third after it."""
+    folder = root(exchange) / "sftp" / "huur-01" / "in"
+    name = files.file_name("huur-01", DAY, 90)
+    files.drop_file(root(exchange), "huur-01", name, b"first")
+    pickup.pickup(exchange, clock)
+    with exchange.register.begin() as db:
+        nr = db.scalar(sa.select(aanlevering.c.nr).where(aanlevering.c.bestand == name))
+        db.execute(aanlevering.update().where(aanlevering.c.nr == nr).values(verplaatst_op=None))
+    (folder / "opgehaald" / f"{nr}_{name}").write_bytes(b"a second version")
+    (folder / name).write_bytes(b"and a third one")
+    for _ in range(3):
+        pickup.pickup(exchange, clock)
+    with exchange.register.connect() as db:
+        sizes = list(db.scalars(sa.select(aanlevering.c.grootte).where(aanlevering.c.bestand == name)))
+    assert sizes[1:] == [len(b"and a third one"), len(b"a second version")]
+    assert not (folder / name).exists()
