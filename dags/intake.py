@@ -2,7 +2,9 @@
 ### Wat doet dit
 
 Elk kwartier: bestanden **ophalen** bij alle partners, ze **controleren**, en de antwoorden (ontvangst, controle,
-correctiebestand) **publiceren** in hun map `terugmelding/`. Wat is aanvaard, gaat de eerstvolgende nacht mee.
+correctiebestand) **publiceren** in hun map `terugmelding/`. Wat is aanvaard, gaat de eerstvolgende nacht mee. Wat
+dringend is voor een uitvoerder die dat meteen wil (`spoed_direct`), wacht daar niet op: **spoed** maakt er een batch
+van, met een eigen manifest.
 
 ### Wat is onschuldig
 
@@ -21,6 +23,8 @@ Open de rode taak vóór *alarm* en lees de laatste regel van het logboek.
   logboek van *ophalen* noemt wat.
 - **ConfigurationFault**: `nachtpost config check` noemt alles wat niet klopt, met de oplossing.
 - **StoreFault, OperationalError**: is de schijf vol, zijn opslag en register bereikbaar?
+- **BalanceFault** in *spoed*: de aantallen tellen niet op. **Publiceer niets meer**: zet *intake* en *uitlevering* op
+  pauze en waarschuw de ontwikkelaars.
 - **Iets anders**: draai de rode taak nog eens (*Clear*). Dat kan altijd, elke stap is herhaalbaar. Blijft het rood,
   bewaar het logboek en waarschuw de ontwikkelaars.
 
@@ -37,7 +41,7 @@ from dags.step import RETRIED
 
 @dag(
     dag_display_name="Intake",
-    description="Elk kwartier: ophalen, controleren, antwoorden.",
+    description="Elk kwartier: ophalen, controleren, spoed, antwoorden.",
     schedule=CronTriggerTimetable("*/15 * * * *", timezone="Europe/Amsterdam"),
     catchup=False,
     max_active_runs=1,

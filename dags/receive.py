@@ -1,10 +1,11 @@
-"""The tasks of a DAG that takes files in: pickup, check, publish. Intake and terugkoppeling differ only in whose."""
+"""The tasks of a DAG that takes files in: pickup, check, publish. Intake and terugkoppeling differ in whose files; only
+intake may bring signals that do not wait for the night."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk import TriggerRule, get_current_context, task
+from airflow.sdk import TriggerRule, chain, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from dags.step import named, needs_a_person, opened, tell
@@ -40,6 +41,15 @@ def receive(soort: str) -> None:
         with opened() as exchange:
             return tell(judge(exchange, partijen, utc_now))
 
+    @task(task_display_name="spoed", trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
+    def hurry() -> dict[str, Any]:
+        """Make batches of what must not wait for the night, also when a group failed."""
+        from exchange.context import utc_now
+        from exchange.steps.spoed import spoed
+
+        with opened() as exchange:
+            return tell(spoed(exchange, utc_now))
+
     @task(task_display_name="publiceren", trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
     def publish() -> dict[str, Any]:
         """Publish what waits, also when a group failed: the others must not wait. Then say what needs a beheerder."""
@@ -57,7 +67,6 @@ def receive(soort: str) -> None:
         raise AirflowFailException("een taak hiervoor is mislukt")
 
     fetched = pickup()
-    checked = check.expand(partijen=fetched)
-    published = publish()
-    checked >> published
-    [fetched, checked, published] >> alarm()
+    tasks = [fetched, check.expand(partijen=fetched), *([hurry()] if soort == "SIGNALEN" else []), publish()]
+    chain(*tasks)
+    tasks >> alarm()

@@ -21,6 +21,7 @@ from exchange.pgp import Keyring
 from exchange.reference import PostcodeTable
 from exchange.sftp import Connection, connect
 from exchange.store import Store, WorkStore
+from transforms import identity
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
@@ -77,15 +78,16 @@ class Exchange:
         return PostcodeTable.open(Path(self.config.opslag.referentie))
 
     @cached_property
-    def hash_key(self) -> HashKey:
-        """The key for new hashes: the last one of the configuration."""
-        newest = self.config.opslag.hashsleutels[-1]
-        return HashKey(newest.id, _key(self.config.path(newest.bestand)))
+    def hash_keys(self) -> tuple[HashKey, ...]:
+        """The keys of the register's hashes, newest first: that one makes new hashes, with the others older rows are
+        found. The newest is the last one of the configuration."""
+        named = reversed(self.config.opslag.hashsleutels)
+        return tuple(HashKey(one.id, _key(self.config.path(one.bestand))) for one in named)
 
     @cached_property
-    def hash_keys(self) -> dict[int, bytes]:
-        """Every key whose hashes may still be in the register, by its id."""
-        return {one.id: _key(self.config.path(one.bestand)) for one in self.config.opslag.hashsleutels}
+    def melding_key(self) -> bytes:
+        """The key of every melding_nr. It does not change with the hash keys: a melding_nr lasts."""
+        return identity.derived_key(_key(self.config.path(self.config.opslag.opslagsleutel)), "melding")
 
     @cached_property
     def keyring(self) -> Keyring:

@@ -8,9 +8,9 @@ import numpy as np
 import sqlalchemy as sa
 
 from exchange.context import Exchange
-from exchange.register import balance, states
+from exchange.register import balance, states, vervolg
 from exchange.register.aanleveringen import Soort
-from exchange.register.tables import aanlevering, batch, partij, signaal, uitzondering, zending
+from exchange.register.tables import aanlevering, aanlevering_of, batch, partij, signaal, uitzondering, zending
 from transforms import identity
 
 #: What check counts in every file.
@@ -97,15 +97,8 @@ def find(exchange: Exchange, ref: str) -> dict[str, Any] | None:
 def located() -> sa.Join:
     """Each accepted signaal with its aanlevering and partij and, as far as they are there, what it went with."""
     return (
-        signaal.join(aanlevering, aanlevering.c.nr == signaal.c.nr.bitwise_rshift(24))
-        .join(
-            partij,
-            sa.and_(
-                partij.c.aanlevering_nr == aanlevering.c.nr,
-                partij.c.gemeentecode == signaal.c.gemeentecode,
-                partij.c.sector == signaal.c.sector,
-            ),
-        )
+        signaal.join(aanlevering, aanlevering.c.nr == aanlevering_of(signaal.c.nr))
+        .join(partij, vervolg.of(signaal, partij))
         .join(batch, batch.c.id == partij.c.batch_id, isouter=True)
         .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
         .join(uitzondering, uitzondering.c.signaal_nr == signaal.c.nr, isouter=True)
@@ -116,7 +109,7 @@ def newest_ref(exchange: Exchange, partner: str, signaal_id: str) -> str | None:
     """The signaal_ref of the newest accepted signaal that `partner` gave this id; None when there is none."""
     query = (
         sa.select(sa.func.max(signaal.c.nr))
-        .join(aanlevering, aanlevering.c.nr == signaal.c.nr.bitwise_rshift(24))
+        .join(aanlevering, aanlevering.c.nr == aanlevering_of(signaal.c.nr))
         .where(signaal.c.signaal_id == signaal_id, aanlevering.c.partner == partner)
     )
     with exchange.register.connect() as db:

@@ -72,8 +72,10 @@ TEKSTEN: tuple[tuple[str, str, str, str], ...] = (
     ("W-SIG-06", "veld", _ONTWERP, "Dit signaal was al bekend met andere gegevens. Wij geven het door als ACTUALISATIE van het eerdere. U hoeft niets te doen."),
     ("E-SIG-05", "veld", _ONTWERP, f"vorig_signaal_id is gelijk aan signaal_id. {_AF} Geef dit signaal een eigen signaal_id en lever de regel opnieuw aan."),
     ("E-INT-01", "veld", _ONTWERP, f"Wij kennen het signaal niet dat u wilt intrekken, en weten dus niet voor welke gemeente het is. {_AF} Zet het signaal_id van het eerdere signaal in vorig_signaal_id."),
-    ("W-EIN-01", "veld", "Divosa 2023: 20 werkdagen", f"De datum van einde levering ligt minder dan {{werkdagen}} werkdagen na ontvangst. {_WEL} Lever een volgend signaal eerder aan."),
+    ("W-EIN-01", "veld", "Divosa 2023: 20 werkdagen voor einde levering; layout 1 rekent voor afsluiting hetzelfde", f"De datum van einde levering of afsluiting ligt minder dan {{werkdagen}} werkdagen na ontvangst. {_WEL} Lever een volgend signaal eerder aan."),
     ("W-EIN-02", "veld", "Energieregeling 1-1-2026, volgens NVVK 26-1-2026", f"Dit signaal noemt geen eerder vroegsignaal. {_WEL} Meld eerst een vroegsignaal en zet dat signaal_id in vorig_signaal_id."),
+    ("W-SIG-07", "regel", _ONTWERP, f"Dit signaal hoort bij een andere gemeente dan het eerdere. {_WEL} Is het eerdere al doorgezet, trek het dan in: soort INTREKKING met reden_intrekking VERHUISD."),
+    ("W-HER-01", "regel", "DDAS: herhaalde melding; keuze van de gemeente", f"U hebt deze achterstand al eerder gemeld en het bedrag is niet hoger. De gemeente ontvangt zulke herhaalde meldingen niet. {_DOOR} Wordt het bedrag hoger, meld het dan opnieuw."),
     ("W-VEN-01", "veld", "DDAS; NVVK 30-11-2022", f"De achterstand valt buiten de termijn voor {{sector}} ({{termijn}}). {_WEL} De gemeente beslist of het signaal wordt opgepakt."),
     # terugkoppeling of an uitvoerder
     ("E-TKB-01", "veld", "convenant, Digitaal Meldpunt: onbekend en van een ander klinken gelijk", f"Dit signaal_ref of melding_nr hoort niet bij een signaal dat aan u is geleverd. {_AF} Controleer de schrijfwijze."),

@@ -148,7 +148,9 @@ class Batch(pandera.DataFrameModel):
     )
     aantal_eerdere_signalen: Tekst = kolom("hoeveel signalen dat waren", "0", AANTAL)
     herhaalde_melding: Tekst = kolom(
-        "DDAS: J als dezelfde partner eerder meldde en het bedrag niet hoger is", "N", waarden=JA_NEE
+        "DDAS: J als dezelfde partner eerder meldde en het bedrag niet hoger is; leeg als de gemeente dat niet wil",
+        "N",
+        waarden=["", *JA_NEE],
     )
     vorig_bedrag_euro: Tekst = kolom("het bedrag van het vorige signaal van dezelfde partner", "110,00", BEDRAG_OF_LEEG)
     ontvangen_op: Tekst = kolom("wanneer wij het signaal ontvingen", "2026-03-31T16:45:00+02:00", INSTANT)

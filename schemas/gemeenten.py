@@ -117,6 +117,12 @@ def current(code: str, dag: date) -> str:
     return codes[0] if len(codes) == 1 else code
 
 
+def having_been(codes: Iterable[str], dag: date) -> list[str]:
+    """These codes and every one of which they are, on `dag`, the territory or a part of it."""
+    wanted = set(codes)
+    return sorted(wanted | {code for code in table() if not wanted.isdisjoint(successor(code, dag).codes)})
+
+
 def succession(gemeenten: Mapping[str, Gemeente], code: str, dag: date) -> tuple[str, ...]:
     """`successor` over a given table."""
     found: set[str] = set()

@@ -29,6 +29,8 @@ from transforms.wording import worded
 Numbers = npt.NDArray[np.int64]
 
 _STATEN = pa.array(["AFGEKEURD", "DUBBEL", "AANVAARD"])
+#: Why a row is NIET_DOORGEZET.
+_HERHAALD = "W-HER-01"
 _STATE_OF_LEVEL = {"E": "AFGEKEURD", "W": "DUBBEL", "H": "AANGEHOUDEN"}
 
 
@@ -84,22 +86,23 @@ def controle_lines(
 ) -> pa.Table:
     """The REGEL lines of one block, in the order of the file: one per reason, and one for a row without any.
 
-    broken: REASONS of lines that could not be read as rows. nacht: when accepted rows are expected to go.
-    uitvoerders: name of the receiver per `<gemeentecode>|<sector>`; nachten: the night in which it receives them, where
-    that may be another. profile: whose words the sentences are in.
+    broken: REASONS of lines that could not be read as rows. nacht: when accepted rows are expected to go; what is
+    spoed goes at once. uitvoerders: name of the receiver per `<gemeentecode>|<sector>`; nachten: the night in which it
+    receives them, where that may be another. profile: whose words the sentences are in.
     """
     redenen = pa.concat_tables([judged.redenen, broken])
     fresh = pa.array(judged.repeats.fresh)
     codes = pc.if_else(fresh, _text(judged.rows["gemeentecode"]), None)
     places = pc.binary_join_element_wise(codes, _text(judged.rows["sector"]).fill_null(""), "|")
     nights = _looked_up(places, {place: str(night) for place, night in nachten.items()}).fill_null(str(nacht))
+    today = str(to.tijdstip.astimezone(dates.AMSTERDAM).date())
     columns = {
         "signaal_id": _shown_ids(judged, redenen),
         "staat": _STATEN.take(pa.array(np.where(judged.repeats.fresh, 2, judged.repeats.dubbel.astype(np.int8)))),
         "gemeentecode": codes,
         "gemeente": gemeenten.names(codes),
         "uitvoerder": _looked_up(places, uitvoerders),
-        "nacht": pc.if_else(fresh, nights, ""),
+        "nacht": pc.case_when(pc.make_struct(pc.invert(fresh), _chunk(judged.rows["spoed"])), "", today, nights),
     }
     return by_line(to, judged.rows["regelnr"], redenen, columns, profile)
 
@@ -162,12 +165,18 @@ def controle_bestand(
 
 
 def doorgezet_lines(to: Answered, rows: pa.Table) -> pa.Table:
-    """REGEL lines of the signals of one file that stand at their uitvoerder, in the order of `rows`.
+    """REGEL lines of the signals of one file that stand at their uitvoerder or never will, in the order of `rows`.
 
-    rows: nr, regelnr (int64), signaal_id, bestemming (gemeentecode of the batch), uitvoerder (its name), nacht (date32)
-    and doorgezet_op (timestamp UTC).
+    rows: nr, regelnr (int64), signaal_id, staat (DOORGEZET, INGETROKKEN, NIET_DOORGEZET), bestemming (gemeentecode of
+    the batch), uitvoerder (its name), nacht (date32) and doorgezet_op (timestamp UTC). Only what was delivered has a
+    signaal_ref (there is nobody to share another with) and says where and when.
     """
-    codes = _text(rows["bestemming"])
+    staat, codes = _text(rows["staat"]), _text(rows["bestemming"])
+    there, refused = pc.equal(staat, "DOORGEZET"), pc.equal(staat, "NIET_DOORGEZET")
+
+    def only(values: pa.Array | str, where: pa.BooleanArray) -> pa.Array:
+        return pc.if_else(where, values, "")
+
     return tm1(
         to,
         "DOORGEZET",
@@ -176,21 +185,25 @@ def doorgezet_lines(to: Answered, rows: pa.Table) -> pa.Table:
         {
             "regelnr": _text(rows["regelnr"]),
             "signaal_id": _text(rows["signaal_id"]),
-            "signaal_ref": signaal_ref(rows["nr"]),
-            "staat": "DOORGEZET",
-            "reden_nr": "0",
+            "signaal_ref": only(signaal_ref(rows["nr"]), there),
+            "staat": staat,
+            "reden_nr": pc.if_else(refused, "1", "0"),
+            "code": only(_HERHAALD, refused),
+            "ernst": only(_HERHAALD[0], refused),
+            "tekst": only(retourcodes.sentence(_HERHAALD, {}), refused),
             "gemeentecode": codes,
             "gemeente": gemeenten.names(codes),
-            "uitvoerder": _text(rows["uitvoerder"]),
-            "nacht": _text(rows["nacht"]),
-            "doorgezet_op": dates.instant_texts(rows["doorgezet_op"]),
+            "uitvoerder": only(_text(rows["uitvoerder"]), there),
+            "nacht": only(_text(rows["nacht"]), there),
+            "doorgezet_op": only(dates.instant_texts(rows["doorgezet_op"]), there),
         },
     )
 
 
-def doorgezet_bestand(to: Answered, doorgezet: int) -> pa.Table:
-    """The BESTAND line that closes a DOORGEZET: how many rows stand in it."""
-    values = {"staat": "DOORGEZET", "reden_nr": "0", "doorgezet": str(doorgezet)}
+def doorgezet_bestand(to: Answered, counts: Mapping[str, int]) -> pa.Table:
+    """The BESTAND line that closes a DOORGEZET: how many rows of each staat stand in it."""
+    values = {"staat": "DOORGEZET", "reden_nr": "0"}
+    values |= {name: str(counts.get(name.upper(), 0)) for name in ("ingetrokken", "niet_doorgezet", "doorgezet")}
     return tm1(to, "DOORGEZET", "BESTAND", 1, values)
 
 

@@ -22,7 +22,7 @@ from schemas import gemeenten
 from schemas import manifest as man1
 from transforms import dates
 from transforms.csvbytes import constant
-from transforms.identity import signaal_ref
+from transforms.identity import melding_nr, signaal_ref
 from transforms.meldingen import GROUNDS, Meldingen, group, text
 from transforms.verdict import ACCEPTED
 
@@ -30,7 +30,7 @@ from transforms.verdict import ACCEPTED
 READ = [
     name
     for name in ACCEPTED.names
-    if name in bat1.COLUMNS or name in ("nr", "vervangt_nr", "adres_hash", "bedreigende_situatie")
+    if name in bat1.COLUMNS or name in ("nr", "vervangt_nr", "adres_hash", "melding", "bedreigende_situatie")
 ]
 
 #: A batch without rows.
@@ -49,16 +49,19 @@ def build_batches(
     earlier: pa.Table | None,
     terugkoppeling_dagen: int,
     urgent_soorten: Mapping[int, Collection[str]] | None = None,
+    ongemarkeerd: Mapping[int, Collection[str]] | None = None,
 ) -> Iterator[tuple[int, pa.Table]]:
     """Yield (batch_id, BAT1 table of text columns), in the order of batch_id. Batches without rows do not occur.
 
     rows: the columns READ of accepted rows, their gemeentecode that of tonight, and batch_id (int64).
     night: Amsterdam date. geleverd_op: aware. bestand: file name per batch_id. earlier: see `meldingen.EARLIER`.
-    urgent_soorten: per batch_id the kinds that its uitvoerder set as urgent. The same rows give the same tables.
+    urgent_soorten: per batch_id the kinds that its uitvoerder set as urgent. ongemarkeerd: per batch_id the
+    sectors of which the gemeente wants repeats as any other signal. The same rows give the same tables.
     """
     if not rows.num_rows:
         return
     found = group(rows, night=night, urgent_soorten=urgent_soorten or {}, earlier=earlier)
+    marked = _marked(rows, ongemarkeerd or {})[found.order]
     batch = np.asarray(rows["batch_id"])[found.order]
     starts = np.append(np.flatnonzero(np.diff(batch, prepend=batch[0] - 1)), len(batch))
     night_text = {
@@ -67,7 +70,7 @@ def build_batches(
     }
     rows = rows.combine_chunks()
     volgorde = np.arange(1, len(batch) + 1) - np.repeat(starts[:-1], np.diff(starts))
-    table = _text(rows.take(pa.array(found.order)), found, found.order, volgorde, partner_names, night_text)
+    table = _text(rows.take(pa.array(found.order)), found, marked, volgorde, partner_names, night_text)
     for first, end in itertools.pairwise(starts):
         yield int(batch[first]), _named(table.slice(first, end - first), bestand[int(batch[first])])
 
@@ -112,12 +115,13 @@ def _named(table: pa.Table, bestand: str) -> pa.Table:
 def _text(
     rows: pa.Table,
     found: Meldingen,
-    order: npt.NDArray[np.int64],
+    marked: npt.NDArray[np.bool_],
     volgorde: npt.NDArray[np.int64],
     partner_names: Mapping[str, str],
     night_text: Mapping[str, str],
 ) -> pa.Table:
-    """BAT1 of `rows` (already in order); `order` are their places in `found`."""
+    """BAT1 of `rows`, already in the order of `found`; `marked` says of which rows a repeat is marked."""
+    order = found.order
     soort = _plain(rows["soort"])
     withdrawn = pc.equal(soort, "INTREKKING")
     ontvangen = rows["ontvangen_op"]
@@ -130,6 +134,7 @@ def _text(
         "volgorde": pa.array(volgorde).cast(pa.string()),
         "signaal_ref": signaal_ref(rows["nr"]),
         "vervangt_signaal_ref": _references(rows["vervangt_nr"]),
+        "melding_nr": melding_nr(rows["melding"]),
         "soort": soort,
         "urgent": _yes_no(ground > 0),
         "urgentie_reden": GROUNDS.take(pa.array(ground)),
@@ -145,7 +150,7 @@ def _text(
         "matching": pc.if_else(withdrawn, "", matching),
         "opeenvolgend": _yes_no(eerdere > 0),
         "aantal_eerdere_signalen": pa.array(eerdere).cast(pa.string()),
-        "herhaalde_melding": _yes_no(found.herhaald[order]),
+        "herhaalde_melding": pc.if_else(pa.array(marked), _yes_no(found.herhaald[order]), ""),
         "vorig_bedrag_euro": euros(found.vorig_cent.take(pa.array(order))),
         "ontvangen_op": dates.instant_texts(ontvangen),
         "geleverd_op": constant(night_text["geleverd_op"], len(order)),
@@ -162,6 +167,15 @@ def _text(
         ],
         names=list(bat1.COLUMNS),
     )
+
+
+def _marked(rows: pa.Table, ongemarkeerd: Mapping[int, Collection[str]]) -> npt.NDArray[np.bool_]:
+    marked = np.ones(rows.num_rows, bool)
+    for batch_id, sectors in ongemarkeerd.items():
+        if sectors:
+            here = pc.and_(pc.equal(rows["batch_id"], batch_id), pc.is_in(rows["sector"], pa.array(sorted(sectors))))
+            marked &= ~np.asarray(here)
+    return marked
 
 
 def telephone(numbers: pa.Array | pa.ChunkedArray) -> pa.StringArray:

@@ -102,8 +102,13 @@ def target_dates(ontvangen: Column, soort: Column, bedreigend: pa.BooleanArray) 
 
 
 def six_months_before(day: date) -> date:
-    """The same day six months earlier, or the last day of that month: how far back opeenvolgend looks (Divosa)."""
-    year, month = divmod(day.year * 12 + day.month - 1 - 6, 12)
+    """How far back opeenvolgend looks (Divosa)."""
+    return months_later(day, -6)
+
+
+def months_later(day: date, months: int) -> date:
+    """The same day so many months later (or earlier), or the last day of that month."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas import gemeenten
 from schemas.codelijsten import SIGNAALPARTNER
 from schemas.retourcodes import reasons
 from transforms.repeats import Accepted
@@ -75,6 +76,21 @@ def follow(
         sector=_where(found, pa.array(_SECTORS).take(pa.array(packed % len(_SECTORS)))),
         redenen=_reasons(table, named, found, day, overgangsdatum),
     )
+
+
+def moved(table: pa.Table, followed: Followed, gemeentecode: pa.StringArray, day: date) -> pa.Table:
+    """REASONS for each ACTUALISATIE that goes elsewhere than what it updates: there, the old one still stands.
+
+    table: regelnr and soort; gemeentecode: where each row goes ("" where unknown).
+    """
+    both = pc.and_(pc.not_equal(followed.gemeentecode, ""), pc.not_equal(gemeentecode, ""))
+    now = {code: gemeenten.successor(code, day).codes for code in pc.unique(followed.gemeentecode).to_pylist() if code}
+    current = {code: codes[0] if len(codes) == 1 else code for code, codes in now.items()}
+    there = pa.array(list(current.values()), pa.string())
+    stands = there.take(pc.index_in(followed.gemeentecode, value_set=pa.array(list(current), pa.string())))
+    elsewhere = np.asarray(pc.and_(both, pc.not_equal(stands, gemeentecode)).fill_null(False))
+    regelnr = np.asarray(table["regelnr"])[elsewhere & _among(table, ("ACTUALISATIE",))]
+    return reasons(regelnr, "W-SIG-07", "vorig_signaal_id")
 
 
 def _where(found: Mask, values: pa.StringArray) -> pa.StringArray:

@@ -177,14 +177,17 @@ def keyed_hash(values: Strings, key: bytes, domain: str) -> pa.Int64Array:
     return pa.array(_digests(plain, key, domain), mask=np.asarray(plain.is_null()))
 
 
-def melding_nr(adres_hash: pa.Array | pa.ChunkedArray, gemeentecode: Strings, key: bytes) -> pa.StringArray:
-    """The number of the melding at an address in a gemeente: "M-" and 12 characters (60 bits); null without address.
+def derived_key(key: bytes, use: str) -> bytes:
+    """A key of 32 bytes for one use, from a key of 16-64 bytes that has another."""
+    return blake2b(digest_size=32, key=key, person=use.encode()).digest()
 
-    adres_hash: int64, as `keyed_hash` gives it. The same address gives the same number for as long as the key is used.
-    hash and gemeente are one AES block under a key of its own: without it a melding_nr in an uitvoerder's hands says
-    nothing about the hash in the register.
+
+def melding_nr(bits: pa.Array | pa.ChunkedArray) -> pa.StringArray:
+    """The number of the melding at an address, as people read it: "M-" and 12 characters; null without address.
+
+    bits: int64, as `melding_bits` gives them.
     """
-    bits = melding_bits(adres_hash, gemeentecode, key)
+    bits = bits.combine_chunks() if isinstance(bits, pa.ChunkedArray) else bits
     digests = np.asarray(bits.fill_null(0))
     characters = np.empty((len(bits), 14), np.uint8)
     characters[:, 0], characters[:, 1] = ord("M"), ord("-")
@@ -193,18 +196,25 @@ def melding_nr(adres_hash: pa.Array | pa.ChunkedArray, gemeentecode: Strings, ke
     return pc.if_else(bits.is_valid(), _fixed_width(characters), None)
 
 
-def melding_bits(adres_hash: pa.Array | pa.ChunkedArray, gemeentecode: Strings, key: bytes) -> pa.Int64Array:
-    """The number behind each `melding_nr`: 60 of the 128 bits of the block, so that nobody, key or not, can go back."""
-    codes = _text(gemeentecode)
-    known = pc.and_(adres_hash.is_valid(), pc.fill_null(pc.equal(pc.binary_length(codes), 4), False))
-    known = known.combine_chunks() if isinstance(known, pa.ChunkedArray) else known
-    blocks = np.zeros(len(codes), np.dtype([("adres", ">i8"), ("gemeente", "S4"), ("rest", "S4")]))
-    blocks["adres"] = adres_hash.fill_null(0).to_numpy()
-    blocks["gemeente"] = codes.fill_null("").to_numpy(zero_copy_only=False).astype("S4")
-    own = blake2b(digest_size=32, key=key, person=b"melding").digest()
-    cipher = Cipher(AES(own), ECB()).encryptor()  # noqa: S305  single blocks, each other than the next: no mode is needed
-    digests = np.frombuffer(cipher.update(blocks.tobytes()), ">u8")[::2]
+def melding_bits(address: pa.StringArray, key: bytes) -> pa.Int64Array:
+    """The number behind each `melding_nr`: 60 bits of an address (as `normalise_address` gives it); null without.
+
+    The same address has the same number for as long as the key is used, whatever hash key is in use and
+    whatever gemeente it lies in. key: 32 bytes. Two AES blocks chained (CBC-MAC over 32 bytes, which an address always
+    fits in): a million take a moment. Only 60 of the 128 bits are kept, so that nobody, key or not, can go back.
+    """
+    known = pc.fill_null(pc.less_equal(pc.binary_length(address), 32), False)
+    padded = pc.ascii_rpad(pc.if_else(known, address, ""), 32)
+    blocks = np.frombuffer(padded.buffers()[2], np.uint8)[padded.offset * 32 :][: 32 * len(padded)].reshape(-1, 2, 16)
+    first = _encrypted(blocks[:, 0], key)
+    digests = _encrypted(first ^ blocks[:, 1], key).reshape(-1).view(">u8")[::2]
     return pa.array((digests >> np.uint64(4)).astype(np.int64), mask=~np.asarray(known))
+
+
+def _encrypted(blocks: npt.NDArray[np.uint8], key: bytes) -> npt.NDArray[np.uint8]:
+    """AES of 16 bytes a row."""
+    cipher = Cipher(AES(key), ECB()).encryptor()  # noqa: S305  single blocks: no mode is needed
+    return np.frombuffer(cipher.update(np.ascontiguousarray(blocks).tobytes()), np.uint8).reshape(-1, 16)
 
 
 def content(block: pa.Table, columns: Sequence[str]) -> pa.StringArray:

@@ -25,7 +25,8 @@ Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
 #: Earlier signals, one row each. `adres_hash` and `ontvangen_op` are required; what the others are not given for, is
-#: left out (soort: all count; nr: no update is recognised; partner, bedrag_cent: no herhaalde melding).
+#: left out (soort: all count; nr: no update is recognised; partner, bedrag_cent: no herhaalde melding). `vervallen` (1)
+#: is what its partner replaced or withdrew since: it counts, but nothing repeats it unless it names it.
 EARLIER = pa.schema(
     [
         ("adres_hash", pa.int64()),
@@ -34,6 +35,7 @@ EARLIER = pa.schema(
         ("soort", pa.string()),
         ("partner", pa.string()),
         ("bedrag_cent", pa.int64()),
+        ("vervallen", pa.int8()),
     ]
 )
 
@@ -51,7 +53,8 @@ class Meldingen:
     meervoudig: Mask
     eerdere: Numbers
     herhaald: Mask
-    vorig_cent: pa.Int64Array  #: null: no earlier signal of this partner is known
+    vorig_nr: pa.Int64Array  #: null: no earlier signal of this partner is known
+    vorig_cent: pa.Int64Array  #: its amount
 
 
 GROUNDS = pa.array(_NO_GROUNDS)
@@ -64,7 +67,7 @@ def group(
     urgent_soorten: Mapping[int, Collection[str]],
     earlier: pa.Table | None,
 ) -> Meldingen:
-    """Group and compare `rows`: batch_id, nr, vervangt_nr, adres_hash, bedrag_cent (int64), melding_nr, soort, partner,
+    """Group and compare `rows`: batch_id, nr, vervangt_nr, adres_hash, bedrag_cent, melding (int64), soort, partner,
     postcode (strings), huisnummer (int32), bedreigende_situatie (bool), ontvangen_op (timestamp UTC).
 
     urgent_soorten: per batch_id the kinds that its uitvoerder set as urgent. earlier: see EARLIER.
@@ -72,8 +75,8 @@ def group(
     count = rows.num_rows
     batch, nr = _ints(rows["batch_id"]), _ints(rows["nr"])
     soort = Kinds(rows["soort"])
-    ground = _grounds(rows, batch, soort, urgent_soorten)
-    members = _groups(batch, rows["melding_nr"])
+    ground = grounds(soort, rows["bedreigende_situatie"], batch, urgent_soorten)
+    members = _groups(batch, rows["melding"])
     size = int(members.max()) + 1 if count else 0
 
     replaced = np.isin(nr, _ints(rows["vervangt_nr"].drop_null()))
@@ -86,7 +89,7 @@ def group(
     month = _months(dates.local_dates(rows["ontvangen_op"]))
     vroeg = counted & ~soort.among("WARME_OVERDRACHT")
     together = _count_per(members, month, vroeg) + history.in_month(month)
-    previous = history.previous(soort)
+    previous_nr, previous = history.previous(soort)
     amount = _ints(rows["bedrag_cent"].fill_null(0))
     known = np.asarray(previous.is_valid())
     return Meldingen(
@@ -97,6 +100,7 @@ def group(
         meervoudig=together >= 2,
         eerdere=history.count(),
         herhaald=known & (amount <= _ints(previous.fill_null(0))) & soort.among("VROEG", "ACTUALISATIE"),
+        vorig_nr=previous_nr,
         vorig_cent=previous,
     )
 
@@ -114,22 +118,25 @@ class Kinds:
         return np.isin(self.index, [at for at, name in enumerate(self.names) if name in names])
 
 
-def _grounds(
-    rows: pa.Table, batch: Numbers, soort: Kinds, urgent_soorten: Mapping[int, Collection[str]]
+def grounds(
+    soort: Kinds, bedreigend: pa.ChunkedArray | pa.Array, where: Numbers, urgent_soorten: Mapping[int, Collection[str]]
 ) -> npt.NDArray[np.int8]:
-    """The first ground for urgency that holds; only explicit ones do, and never for an INTREKKING."""
-    ground = np.zeros(len(batch), np.int8)
+    """The first ground for urgency that holds (place in GROUNDS); only explicit ones do, and never for an INTREKKING.
+
+    where: per row the key in `urgent_soorten` of the uitvoerder that it goes to.
+    """
+    ground = np.zeros(len(where), np.int8)
     for id, kinds in urgent_soorten.items():
-        ground[(batch == id) & soort.among(*kinds)] = 3
+        ground[(where == id) & soort.among(*kinds)] = 3
     ground[soort.among("WARME_OVERDRACHT")] = 2
-    ground[np.asarray(rows["bedreigende_situatie"].fill_null(False))] = 1
+    ground[np.asarray(bedreigend.fill_null(False))] = 1
     ground[soort.among("INTREKKING")] = 0
     return ground
 
 
-def _groups(batch: Numbers, melding_nr: pa.ChunkedArray) -> Numbers:
+def _groups(batch: Numbers, melding: pa.ChunkedArray) -> Numbers:
     """A number per (batch, melding); a row without address (INTREKKING) is a group of its own."""
-    indices = text(melding_nr).dictionary_encode().indices
+    indices = _chunk(melding).dictionary_encode().indices
     codes = _ints(indices.fill_null(0))
     alone = np.asarray(indices.is_null())
     codes[alone] = len(codes) + np.flatnonzero(alone)
@@ -210,10 +217,12 @@ class _History:
         return self._between(self._hash)
 
     def in_month(self, month: Numbers) -> Numbers:
-        """Earlier vroegsignalen in the row's calendar month, less those that a row of tonight updates."""
+        """Earlier vroegsignalen in the row's calendar month, less those that were updated or withdrawn: an update is
+        not a second signal."""
         updated = pc.is_in(self._table["nr"], value_set=_chunk(self._rows["vervangt_nr"].drop_null()))
         warm = pc.fill_null(pc.equal(self._table["soort"], "WARME_OVERDRACHT"), False)
-        counts = ~np.asarray(pc.fill_null(updated, False)) & ~np.asarray(warm)
+        lapsed = pc.fill_null(pc.equal(self._table["vervallen"], 1), False)
+        counts = ~np.asarray(pc.fill_null(updated, False)) & ~np.asarray(warm) & ~np.asarray(lapsed)
         months = _months(_chunk(self._table["ontvangen_op"]))
         found = np.zeros(len(month), np.int64)
         for one in np.unique(month):
@@ -221,8 +230,8 @@ class _History:
             found += here
         return found
 
-    def previous(self, soort: Kinds) -> pa.Int64Array:
-        """The amount of the signal before: the one that the row names, else the partner's last one at the address.
+    def previous(self, soort: Kinds) -> tuple[pa.Int64Array, pa.Int64Array]:
+        """nr and amount of the signal before: the one that the row names, else the partner's last one at the address.
 
         Where a partner reports more than one signal at an address tonight, nobody can say which of them the last one
         belongs to (a house with several customers): then only a named one counts.
@@ -234,7 +243,9 @@ class _History:
         names = text(self._rows["partner"]).take(pa.array(mine))
         partners = pc.unique(names)
         wanted = _pair(address, _ints(pc.index_in(names, value_set=partners)))
-        theirs = _pair(self._hash, _ints(pc.index_in(text(self._table["partner"]), value_set=partners).fill_null(-1)))
+        stands = _chunk(pc.not_equal(self._table["vervallen"].fill_null(0), 1))
+        reporting = pc.if_else(stands, text(self._table["partner"]), None)
+        theirs = _pair(self._hash, _ints(pc.index_in(reporting, value_set=partners).fill_null(-1)))
         order = np.argsort(theirs, kind="stable")
         last = np.searchsorted(theirs[order], wanted, side="right") - 1
         _, place, often = np.unique(wanted, return_inverse=True, return_counts=True)
@@ -244,7 +255,8 @@ class _History:
         at = np.full(len(self._known), -1)
         at[mine[same]] = last[same]
         at = np.where(np.asarray(named.is_valid()), _ints(named.fill_null(0)), at)
-        return _chunk(self._table["bedrag_cent"]).take(pa.array(at, mask=at < 0))
+        places = pa.array(at, mask=at < 0)
+        return _chunk(self._table["nr"]).take(places), _chunk(self._table["bedrag_cent"]).take(places)
 
     def _between(self, hashes: Numbers) -> Numbers:
         """How many of `hashes` (sorted) are at each row's address."""

@@ -125,7 +125,7 @@ def _warnings(rows: pa.Table, rules: Rules, found: Judges) -> None:
     if pc.any(ends).as_py():
         alone = pc.and_(ends, pc.is_null(_column(rows, "vorig_signaal_id")))
         found.setdefault("vorig_signaal_id", []).append(("W-EIN-02", lambda _values: pc.invert(alone)))
-        supply = _true_else_null(pc.equal(soort, "EINDELEVERING"))
+        supply = _true_else_null(ends)
 
         def in_time(values: pa.Array) -> pa.BooleanArray:
             days = working_days_between(rules.ontvangen_op, values)

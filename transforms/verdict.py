@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,10 +42,12 @@ ACCEPTED = pa.schema(
         ("buurtcode", pa.string()),
         ("waarschuwingen", pa.string()),  # W codes, separated by spaces
         ("vervangt_nr", pa.int64()),
+        ("spoed", pa.bool_()),  # goes out at once, to an uitvoerder that wants its urgent signals so
         ("signaal_hash", pa.int64()),
         ("inhoud_hash", pa.int64()),
         ("adres_hash", pa.int64()),
-        ("melding_nr", pa.string()),
+        ("klant_hash", pa.int64()),
+        ("melding", pa.int64()),  # the bits of the melding_nr
         ("ontvangen_op", pa.timestamp("us", "UTC")),
     ]
 )
@@ -52,28 +55,50 @@ ACCEPTED = pa.schema(
 
 @dataclass(frozen=True)
 class Ids:
-    """What identifies each row: its nr, and keyed hashes (0 where signaal_id is empty: such a row is refused)."""
+    """What identifies each row: its nr, and keyed hashes (0 where signaal_id is empty: such a row is refused).
+
+    `eerder` are the same rows by the keys before, as long as the register holds hashes that those made.
+    """
 
     nr: Numbers
     signaal: Numbers
     inhoud: Numbers
     vorig: pa.Int64Array  # as `signaal`, of vorig_signaal_id; null where empty
+    eerder: tuple[Ids, ...] = ()
 
     @classmethod
-    def of(cls, typed: pa.Table, aanlevering_nr: int, partner: str, key: bytes, *, stand: bool = False) -> Ids:
-        """Identify the rows of one block of `partner`. stand: its files are its whole list."""
-        own = identity.keyed_hash(_of_partner(partner, column(typed, "signaal_id")), key, "signaal")
-        return cls(
-            nr=(np.int64(aanlevering_nr) << 24) | typed["regelnr"].to_numpy(),
-            signaal=np.asarray(own.fill_null(0)),
-            inhoud=np.asarray(identity.keyed_hash(identity.content(typed, STAND if stand else CONTENT), key, "inhoud")),
-            vorig=identity.keyed_hash(_of_partner(partner, column(typed, "vorig_signaal_id")), key, "signaal"),
-        )
+    def of(
+        cls, typed: pa.Table, aanlevering_nr: int, partner: str, keys: Sequence[bytes], *, stand: bool = False
+    ) -> Ids:
+        """Identify the rows of one block of `partner`; `keys` newest first. stand: its files are its whole list."""
+        texts = [_of_partner(partner, column(typed, name)) for name in ("signaal_id", "vorig_signaal_id")]
+        said = identity.content(typed, STAND if stand else CONTENT)
+        nr = (np.int64(aanlevering_nr) << 24) | typed["regelnr"].to_numpy()
+
+        def by(key: bytes, eerder: tuple[Ids, ...]) -> Ids:
+            own, vorig = (identity.keyed_hash(text, key, "signaal") for text in texts)
+            inhoud = np.asarray(identity.keyed_hash(said, key, "inhoud"))
+            return cls(nr, np.asarray(own.fill_null(0)), inhoud, vorig, eerder)
+
+        return by(keys[0], tuple(by(key, ()) for key in keys[1:]))
 
     def wanted(self) -> list[int]:
         """Every hash that the register must be asked for."""
-        found: list[int] = np.unique(np.concatenate((self.signaal, np.asarray(self.vorig.drop_null())))).tolist()
+        hashes = [found for ids in (self, *self.eerder) for found in (ids.signaal, np.asarray(ids.vorig.drop_null()))]
+        found: list[int] = np.unique(np.concatenate(hashes)).tolist()
         return found
+
+    def renewed(self, found: Accepted) -> Accepted:
+        """What the register gave, as the newest key would have it: both hashes of a signal that an earlier key made.
+
+        A content that none of these rows has, keeps its hash, which no row has either.
+        """
+        signaal, inhoud = found.signaal_hash.copy(), found.inhoud_hash.copy()
+        for old in self.eerder:
+            before, after = (np.concatenate((ids.signaal, np.asarray(ids.vorig.fill_null(0)))) for ids in (old, self))
+            signaal = _replaced(signaal, before, after)
+            inhoud = _replaced(inhoud, old.inhoud, self.inhoud)
+        return Accepted().plus(signaal, inhoud, found.nr, found.plek)
 
     def columns(
         self, mask: Mask, gemeentecode: pa.StringArray, sector: pa.StringArray | pa.ChunkedArray
@@ -94,6 +119,18 @@ class Placed:
     wijkcode: pa.StringArray
     buurtcode: pa.StringArray
     reasons: pa.Table
+
+
+@dataclass(frozen=True)
+class Made:
+    """What the kept rows are given: whether they go out at once, and hashes of their customers (see `customers`) and
+    addresses by `key`; the number of the melding by a key of its own. stand: their file is the partner's whole list."""
+
+    spoed: Mask
+    klant: pa.StringArray
+    key: bytes
+    melding_key: bytes
+    stand: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,6 +157,27 @@ def column(table: pa.Table, name: str) -> pa.Array:
     """One column in one piece."""
     found = table[name]
     return found.chunk(0) if found.num_chunks == 1 else found.combine_chunks()
+
+
+def customers(rows: pa.Table, partner: str, wanted: Mask) -> pa.StringArray:
+    """Whom a signal of `partner` is about, as text to be hashed: the klantnummer, or else the name; null where nobody
+    asks (`wanted`) or neither is given. Two people at one address have one adres_hash and are not each other's repeat.
+    """
+    if not wanted.any():
+        return pa.nulls(rows.num_rows, pa.string())
+    number, name = (_text(rows, veld) for veld in ("klantnummer", "achternaam"))
+    bare = pc.utf8_upper(pc.replace_substring_regex(name, r"[^\pL]", ""))
+    who = pc.coalesce(_filled("k", number), _filled("n", bare))
+    return pc.if_else(pa.array(wanted), pc.binary_join_element_wise(partner, who, "\x1f"), None)
+
+
+def _text(rows: pa.Table, veld: str) -> pa.StringArray:
+    return pc.cast(column(rows, veld), pa.string())
+
+
+def _filled(kind: str, values: pa.StringArray) -> pa.StringArray:
+    """The values that are not empty, marked with their kind; null for the others."""
+    return pc.if_else(pc.equal(values, ""), None, pc.binary_join_element_wise(kind, values, ""))
 
 
 def place(typed: pa.Table, routed: Routed, followed: Followed) -> Placed:
@@ -152,17 +210,15 @@ def decide(
     followed: Followed,
     found: pa.Table,
     accepted: Accepted,
-    key: bytes,
-    *,
-    stand: bool = False,
+    made: Made,
 ) -> Judged:
     """A row without an error is new, DUBBEL (W-SIG-02) or in conflict with an accepted one (E-SIG-01).
 
-    stand: where the file is the partner's whole list, a VROEG with other content is an ACTUALISATIE (W-SIG-06).
+    Where the file is the partner's whole list, a VROEG with other content is an ACTUALISATIE (W-SIG-06).
     """
     regelnr = typed["regelnr"].to_numpy()
     sound = ~np.isin(regelnr, found["regelnr"].filter(pc.starts_with(found["code"], "E-")).to_numpy())
-    repeats = judge(ids.signaal, ids.inhoud, sound, accepted, updates(typed, stand))
+    repeats = judge(ids.signaal, ids.inhoud, sound, accepted, updates(typed, made.stand))
     conflict = reasons(regelnr[repeats.conflict], "E-SIG-01", "signaal_id")
     dubbel = reasons(regelnr[repeats.dubbel], "W-SIG-02", "signaal_id")
     changed = reasons(regelnr[repeats.update], "W-SIG-06", "bedrag_cent")
@@ -170,8 +226,7 @@ def decide(
     address = identity.normalise_address(
         *(column(typed, name) for name in ("postcode", "huisnummer", "huisletter", "toevoeging"))
     )
-    adres = identity.keyed_hash(address, key, "adres")
-    made = {
+    columns = {
         "gemeentecode": placed.gemeentecode,
         "sector": placed.sector,
         "routering": placed.routering,
@@ -180,14 +235,16 @@ def decide(
         "nr": pa.array(ids.nr),
         "waarschuwingen": _warnings(typed, found),
         "vervangt_nr": followed.vorig_nr,
+        "spoed": pa.array(made.spoed),
         **_updated(typed, ids, repeats, followed, accepted),
         "signaal_hash": pa.array(ids.signaal),
         "inhoud_hash": pa.array(ids.inhoud),
-        "adres_hash": adres,
-        "melding_nr": identity.melding_nr(adres, placed.gemeentecode, key),
+        "adres_hash": identity.keyed_hash(address, made.key, "adres"),
+        "klant_hash": identity.keyed_hash(made.klant, made.key, "klant"),
+        "melding": identity.melding_bits(address, made.melding_key),
     }
     names = [name for name in ACCEPTED.names if name not in ("partner", "ontvangen_op")]
-    rows = pa.table({name: made[name] if name in made else typed[name] for name in names})
+    rows = pa.table({name: columns[name] if name in columns else typed[name] for name in names})
     return Judged(rows, found, repeats, geweigerd=~(repeats.fresh | repeats.dubbel))
 
 
@@ -214,6 +271,17 @@ def refused(redenen: pa.Table, broken: pa.Table) -> pa.Table:
 
 def _of_partner(partner: str, ids: pa.StringArray) -> pa.StringArray:
     return pc.binary_join_element_wise(partner, ids, "\x1f")
+
+
+def _replaced(values: Numbers, before: Numbers, after: Numbers) -> Numbers:
+    """`values` with each that stands in `before` (not 0) replaced by what stands there in `after`."""
+    order = np.argsort(before, kind="stable")
+    place = np.searchsorted(before[order], values).clip(max=max(0, len(before) - 1))
+    if not len(before):
+        return values
+    there = (before[order][place] == values) & (values != 0)
+    found: Numbers = np.where(there, after[order][place], values)
+    return found
 
 
 def _known(codes: pa.StringArray) -> pa.StringArray:

@@ -9,6 +9,7 @@ from exchange.cli import (
     check_file,
     config,
     demo,
+    keys,
     ledger,
     monitor,
     night,
@@ -30,6 +31,7 @@ app = Typer(
 )
 app.callback()(remember)
 app.add_typer(config.app, name="config")
+app.add_typer(keys.app, name="keys")
 app.add_typer(register.app, name="register")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(partner.app, name="partner")

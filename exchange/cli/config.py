@@ -18,6 +18,7 @@ def group() -> None:
 def check(config: door.Config = None, json: door.Json = False) -> None:
     """Controleer de hele configuratie en zeg alles wat niet klopt in één keer."""
     from exchange.configuration import load
+    from exchange.context import local_date, utc_now
 
     door.want_json(json)
     found = load(door.folder(config))
@@ -27,10 +28,18 @@ def check(config: door.Config = None, json: door.Json = False) -> None:
         "uitvoerders": len(found.uitvoerders),
         "gemeenten": len({serving.code for one in found.uitvoerders.values() for serving in one.gemeenten}),
         "overeenkomsten": found.overeenkomsten.num_rows,
+        "oude_hashsleutels": [{"id": key.id, "mag_weg_vanaf": str(day)} for key, day in found.opslag.may_go()],
         "problemen": [],
     }
+    today = local_date(utc_now())
     door.answer(
         data,
         f"De configuratie klopt: {data['partners']} partners, {data['uitvoerders']} uitvoerders voor "
         f"{data['gemeenten']} gemeenten, {data['overeenkomsten']} overeenkomsten.",
+        *(
+            f"Hashsleutel {key.id} mag weg: haal haar uit opslag.hashsleutels en vernietig {key.bestand}."
+            if day <= today
+            else f"Hashsleutel {key.id} is nog nodig om mee te vergelijken; zij mag weg vanaf {day}."
+            for key, day in found.opslag.may_go()
+        ),
     )

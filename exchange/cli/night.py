@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def intake(config: door.Config = None, json: door.Json = False) -> None:
-    """Haal bestanden op bij alle partners, controleer ze en zet de antwoorden klaar."""
+    """Haal bestanden op bij alle partners, controleer ze en zet de antwoorden klaar, met wat spoed heeft."""
     from exchange.register.aanleveringen import Soort
 
     _receive(Soort.SIGNALEN, config, json)
@@ -30,12 +30,14 @@ def terugkoppeling(config: door.Config = None, json: door.Json = False) -> None:
 
 def _receive(soort: Soort, config: Path | None, json: bool) -> None:
     from exchange.context import utc_now
-    from exchange.steps import check, pickup, publish
+    from exchange.register.aanleveringen import Soort
+    from exchange.steps import check, pickup, publish, spoed
 
     door.want_json(json)
     with door.opened(config) as exchange:
         fetched = pickup.pickup(exchange, utc_now, soort)
         checked = [check.check(exchange, group, utc_now) for group in check.groups(exchange, 1, soort)]
+        urgent = spoed.spoed(exchange, utc_now).regels if soort is Soort.SIGNALEN else 0
         published = publish.publish(exchange, utc_now)
     refused = sum(one.afgekeurd for one in checked)
     data = {
@@ -45,17 +47,18 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         "mislukt": fetched.mislukt,
         "aanleveringen": sum(one.aanleveringen for one in checked),
         "afgekeurd": refused,
+        "spoed": urgent,
         "gepubliceerd": published.gepubliceerd,
         "uitgesteld": published.uitgesteld,
     }
     door.answer(
         data,
         f"Opgehaald: {data['opgehaald']}. Gecontroleerd: {data['aanleveringen']}, waarvan {refused} als geheel "
-        f"afgekeurd. Antwoorden klaargezet: {data['gepubliceerd']}.",
+        f"afgekeurd. Bestanden klaargezet: {data['gepubliceerd']}, met {urgent} spoedsignalen.",
         *_late("Niet bereikbaar", fetched.onbereikbaar),
         *_late("Hostsleutel klopt niet, niets uitgewisseld", fetched.vertrouwd_niet),
         *_late("Ophalen lukte door een fout bij ons niet", fetched.mislukt),
-        *_late("Antwoorden wachten op een volgende poging", published.uitgesteld),
+        *_late("Bestanden wachten op een volgende poging", published.uitgesteld),
     )
     if refused or fetched.onbereikbaar or fetched.vertrouwd_niet or fetched.mislukt or published.uitgesteld:
         raise typer.Exit(door.Exit.REFUSED)

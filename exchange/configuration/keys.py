@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import binascii
+import os
+import secrets
 import stat
 import subprocess
 import tempfile
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
@@ -31,6 +33,13 @@ _SEPARATOR_FINGERPRINT = "A28AE65B75C61F7779E97019BC82A3C961ECC8AF"
 
 #: Bytes in an encryption or hash key.
 KEY_SIZE = 32
+
+
+def make_random(path: Path) -> None:
+    """Write a new encryption or hash key; raises FileExistsError rather than replace one."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(b64encode(secrets.token_bytes(KEY_SIZE)))
 
 
 @dataclass(frozen=True)

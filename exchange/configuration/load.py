@@ -18,6 +18,7 @@ from pydantic_settings import SettingsError
 
 from exchange.configuration import agreements, coverage, keys, problems, vertaling
 from exchange.configuration.models import (
+    Bediening,
     ExchangeSettings,
     IntakeSettings,
     MonitorSettings,
@@ -73,9 +74,18 @@ class Configuration:
         serving = {self._serving(gemeentecode, one, dag) for one in sectors}
         return serving.pop() if len(serving) == 1 else None
 
+    def bediening_of(self, gemeentecode: str, dag: date, sector: str) -> Bediening | None:
+        """How the gemeente is served for `sector` on `dag`; None where nobody serves it."""
+        turn = self._turn(gemeentecode, sector, dag)
+        return turn and self.uitvoerders[turn.uitvoerder].gemeenten[turn.number - 1]
+
     def _serving(self, gemeentecode: str, sector: str, dag: date) -> str | None:
+        turn = self._turn(gemeentecode, sector, dag)
+        return turn and turn.uitvoerder
+
+    def _turn(self, gemeentecode: str, sector: str, dag: date) -> coverage.Turn | None:
         turns = self._turns.get((gemeentecode, sector), ())
-        return next((turn.uitvoerder for turn in turns if turn.van <= dag <= turn.tot), None)
+        return next((turn for turn in turns if turn.van <= dag <= turn.tot), None)
 
     @cached_property
     def _turns(self) -> Mapping[tuple[str, str], list[coverage.Turn]]:

@@ -31,6 +31,7 @@ from exchange.configuration.levering import Levering
 from exchange.configuration.vertaling import Vertaling
 from exchange.faults import ConfigurationFault, Problem
 from schemas.codelijsten import SIGNAALPARTNER, SOORT, Codelijst
+from transforms import dates
 from transforms.profile import SIG1, Profile
 
 #: The conditions for reporting (Besluit gemeentelijke schuldhulpverlening art. 2) that a verklaring may stand for.
@@ -256,10 +257,15 @@ class Partner(Profiel):
 
 
 class Bediening(_Period):
-    """An uitvoerder serves a gemeente in a period: for one sector, or for all (`sector` None)."""
+    """An uitvoerder serves a gemeente in a period: for one sector, or for all (`sector` None).
+
+    herhaalde_meldingen: whether the gemeente wants those (DDAS: same partner, amount not higher) as any other signal,
+    marked in the batch, or not at all.
+    """
 
     code: Gemeentecode
     sector: Sector | None = None
+    herhaalde_meldingen: Literal["ontvangen", "markeren", "niet_ontvangen"] = "markeren"
 
 
 class Uitvoerder(Model):
@@ -275,6 +281,7 @@ class Uitvoerder(Model):
     sftp: Endpoint
     pgp: Pgp
     urgent_soorten: tuple[Soort, ...] = ()
+    spoed_direct: bool = False  # what is urgent goes out at the next intake, not in the night
     levering: Levering = Levering()
     gemeenten: Annotated[tuple[Bediening, ...], Field(min_length=1)]
 
@@ -292,11 +299,16 @@ class ExchangeSettings(Model):
     ssh_sleutel: Text
 
 
+#: How long the register keeps hashes, in months: 6 for matching (Divosa) and one to spare. A key stays as long.
+HASHES_KEPT = 7
+
+
 class HashKeyFile(Model):
-    """A key for keyed hashes; its id stands beside each hash."""
+    """A key for keyed hashes; its id stands beside each hash. `van` is the day on which it came to make new ones."""
 
     id: Annotated[int, Field(ge=1)]
     bestand: Text
+    van: date | None = None
 
 
 with warnings.catch_warnings():
@@ -311,7 +323,7 @@ with warnings.catch_warnings():
         werk: Text
         referentie: Path
         opslagsleutel: Text
-        #: The last one makes new hashes; the earlier ones stay for as long as their hashes do.
+        #: The last one makes new hashes; the earlier ones stay for as long as their hashes do (see `may_go`).
         hashsleutels: Annotated[tuple[HashKeyFile, ...], Field(min_length=1)]
 
         @model_validator(mode="after")
@@ -319,6 +331,21 @@ with warnings.catch_warnings():
             if len({key.id for key in self.hashsleutels}) < len(self.hashsleutels):
                 raise wrong("hashsleutels: een id komt twee keer voor", "Geef elke hashsleutel een eigen id.")
             return self
+
+        @model_validator(mode="after")
+        def _in_order(self) -> Self:
+            begun = [key.van for key in self.hashsleutels]
+            if any(day is None for day in begun[1:]) or sorted(filter(None, begun)) != [*filter(None, begun)]:
+                mend = "Zet de oudste voorop en geef elke volgende van: de dag waarop zij de nieuwste werd."
+                raise wrong("hashsleutels: bij de tweede of een volgende ontbreekt van, of de dagen lopen terug", mend)
+            return self
+
+        def may_go(self) -> list[tuple[HashKeyFile, date]]:
+            """Each key that makes no hashes any more, with the first day on which the register holds none of its."""
+            later = [key.van for key in self.hashsleutels[1:] if key.van]
+            return [
+                (key, dates.months_later(day, HASHES_KEPT)) for key, day in zip(self.hashsleutels, later, strict=False)
+            ]
 
         def anchored(self, folder: Path) -> Self:
             """The same settings with every local place absolute."""

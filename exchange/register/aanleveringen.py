@@ -12,8 +12,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from exchange.faults import StateConflict
-from exchange.register import ledger, outbox, signalen, states
-from exchange.register.tables import aanlevering, partij, signaal, te_melden, terugkoppeling, uitzondering
+from exchange.register import ledger, outbox, signalen, states, vervolg
+from exchange.register.tables import aanlevering, aanlevering_of, partij, signaal, te_melden, terugkoppeling
 
 
 class Soort(StrEnum):
@@ -59,7 +59,7 @@ class Received:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What check found; `partijen` counts accepted rows per (gemeentecode, sector)."""
+    """What check found; `partijen` counts accepted rows per (gemeentecode, sector, spoed)."""
 
     staat: states.Aanlevering
     code: str | None = None
@@ -68,7 +68,7 @@ class Verdict:
     aanvaard: int = 0
     afgekeurd: int = 0
     dubbel: int = 0
-    partijen: Mapping[tuple[str, str], int] | None = None
+    partijen: Mapping[tuple[str, str, bool], int] | None = None
 
 
 def received(db: sa.Connection, nr: int) -> Received:
@@ -104,17 +104,15 @@ def close(
     *,
     accepted: Iterable[pa.Table] = (),
     refused: Iterable[pa.Table] = (),
-    withdrawals: Iterable[tuple[int, int]] = (),
     told: Sequence[pa.Table] = (),
     answers: Sequence[outbox.Built] = (),
     first_number: int = 0,
     numbers: int = 0,
 ) -> None:
-    """Record a checked file in the caller's transaction: rows, partijen, withdrawals, answers and the ledger.
+    """Record a checked file in the caller's transaction: rows, partijen, what they replace, answers and the ledger.
 
-    `accepted` are blocks with the columns of `signaal`, `refused` of `afgekeurde_regel`, `told` of `terugkoppeling`;
-    `withdrawals` are pairs (nr of the INTREKKING, nr that it withdraws). Raises StateConflict when the file was closed
-    by another.
+    `accepted` are blocks with the columns of `signaal`, `refused` of `afgekeurde_regel`, `told` of `terugkoppeling`.
+    Raises StateConflict when the file was closed by another.
     """
     done = db.execute(
         aanlevering.update()
@@ -137,8 +135,7 @@ def close(
     for block in refused:
         signalen.refused(db, block)
     signalen.insert(db, partij, _partijen(file.nr, verdict.partijen or {}))
-    for withdrawing, withdrawn in withdrawals:
-        _withdraw(db, withdrawing, withdrawn)
+    vervolg.take_out(db, file.nr)  # after the partijen: writing them waits for a freeze, and a freeze for us
     for block in told:
         signalen.insert(db, terugkoppeling, block)
     if told:
@@ -161,49 +158,20 @@ def _concerned(nr: int) -> sa.Select[Any]:
     return (
         sa.select(sa.literal(nr, sa.BigInteger), own.c.partner)
         .select_from(terugkoppeling)
-        .join(own, own.c.nr == terugkoppeling.c.signaal_nr.op(">>")(sa.literal_column("24")))
+        .join(own, own.c.nr == aanlevering_of(terugkoppeling.c.signaal_nr))
         .where(terugkoppeling.c.aanlevering_nr == nr)
         .distinct()
     )
 
 
-def _partijen(nr: int, counts: Mapping[tuple[str, str], int]) -> pa.Table:
+def _partijen(nr: int, counts: Mapping[tuple[str, str, bool], int]) -> pa.Table:
     places = sorted(counts)
     return pa.table(
         {
             "aanlevering_nr": pa.array([nr] * len(places), pa.int64()),
-            "gemeentecode": pa.array([gemeentecode for gemeentecode, _ in places], pa.string()),
-            "sector": pa.array([sector for _, sector in places], pa.string()),
+            "gemeentecode": pa.array([gemeentecode for gemeentecode, _, _ in places], pa.string()),
+            "sector": pa.array([sector for _, sector, _ in places], pa.string()),
+            "spoed": pa.array([spoed for _, _, spoed in places], pa.bool_()),
             "aantal": pa.array([counts[place] for place in places], pa.int64()),
         }
     )
-
-
-def _withdraw(db: sa.Connection, withdrawing: int, withdrawn: int) -> None:
-    """Take both rows out when the original is not in a batch yet; otherwise the INTREKKING is itself delivered.
-
-    Of an original that never went out nobody needs to hear a second time that it is withdrawn.
-    """
-    original, own = _partij_of(db, withdrawn), _partij_of(db, withdrawing)
-    assert own is not None  # inserted a moment ago, in this transaction
-    already = db.scalar(sa.select(uitzondering.c.signaal_nr).where(uitzondering.c.signaal_nr == withdrawn))
-    if original is None or (original.batch_id is not None and already is None):
-        return
-    out = [(withdrawing, own)] if already is not None else [(withdrawn, original), (withdrawing, own)]
-    for nr, part in out:
-        values = {"signaal_nr": nr, "partij_id": part.id, "staat": "INGETROKKEN", "door_signaal_nr": withdrawing}
-        db.execute(uitzondering.insert().values(**values))
-
-
-def _partij_of(db: sa.Connection, nr: int) -> sa.Row[Any] | None:
-    query = (
-        sa.select(partij.c.id, partij.c.batch_id)
-        .join(
-            signaal,
-            sa.and_(signaal.c.gemeentecode == partij.c.gemeentecode, signaal.c.sector == partij.c.sector),
-        )
-        .where(signaal.c.nr == nr, partij.c.aanlevering_nr == nr >> 24)
-    )
-    # no row lock: `bundle` cannot freeze while this transaction has added to the table, nor this add while it freezes
-    found: sa.Row[Any] | None = db.execute(query).first()  # type: ignore[assignment]
-    return found

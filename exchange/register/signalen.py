@@ -43,24 +43,28 @@ def insert(db: sa.Connection, table: sa.Table, rows: pa.Table) -> None:
 
 def known(db: sa.Connection, hashes: Sequence[int]) -> list[sa.Row[Any]]:
     """The accepted signals (nr, signaal_hash, inhoud_hash, gemeentecode, sector) whose signaal_hash is in `hashes`."""
-    columns = (
-        signaal.c.nr,
-        signaal.c.signaal_hash,
-        signaal.c.inhoud_hash,
-        signaal.c.gemeentecode,
-        signaal.c.sector,
-    )
-    if not hashes:
+    names = ("nr", "signaal_hash", "inhoud_hash", "gemeentecode", "sector")
+    return _among(db, signaal.c.signaal_hash, hashes, [signaal.c[name] for name in names])
+
+
+def customers(db: sa.Connection, nrs: Sequence[int]) -> list[sa.Row[Any]]:
+    """The signals (nr, klant_hash, sector) with these numbers."""
+    return _among(db, signaal.c.nr, nrs, [signaal.c.nr, signaal.c.klant_hash, signaal.c.sector])
+
+
+def _among(
+    db: sa.Connection, column: sa.Column[int], values: Sequence[int], wanted: Sequence[sa.Column[Any]]
+) -> list[sa.Row[Any]]:
+    if not values:
         return []
-    listed = ",".join(map(str, hashes))  # one parameter: a list of them costs more than the look-up
+    listed = ",".join(map(str, values))  # one parameter: a list of them costs more than the look-up
     if db.dialect.name == "postgresql":
         db.execute(_BY_INDEX)
         array = sa.cast(sa.literal(f"{{{listed}}}", sa.Text), sa.ARRAY(sa.BigInteger))
         rows = sa.func.unnest(array).table_valued("value").render_derived()
     else:
         rows = sa.func.json_each(f"[{listed}]").table_valued("value")
-    query = sa.select(*columns).join(rows, rows.c.value == signaal.c.signaal_hash)
-    return list(db.execute(query))
+    return list(db.execute(sa.select(*wanted).join(rows, rows.c.value == column)))
 
 
 def stream(db: sa.Connection, query: sa.Select[Any], schema: pa.Schema) -> Iterator[pa.Table]:

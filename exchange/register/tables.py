@@ -83,6 +83,8 @@ signaal = sa.Table(
     sa.Column("signaal_hash", sa.BigInteger, nullable=False),  # of partner + signaal_id
     sa.Column("inhoud_hash", sa.BigInteger, nullable=False),
     sa.Column("adres_hash", sa.BigInteger),
+    sa.Column("klant_hash", sa.BigInteger),  # only where a gemeente does not want repeats: see transforms.verdict
+    sa.Column("melding", sa.BigInteger),  # the bits of its melding_nr, which uitvoerders quote
     sa.Column("sleutel_id", sa.SmallInteger, nullable=False),
     sa.Column("gemeentecode", sa.String(4), nullable=False),
     sa.Column("soort", sa.String(16), nullable=False),
@@ -90,7 +92,15 @@ signaal = sa.Table(
     sa.Column("bedrag_cent", sa.BigInteger),
     sa.Column("peildatum", sa.Date),
     sa.Column("ontvangen_op", sa.Date, nullable=False),  # Amsterdam date
+    sa.Column("vervangt_nr", sa.BigInteger),  # the earlier signaal that it names
+    sa.Column("spoed", sa.Boolean, nullable=False, server_default=sa.false()),  # of which partij: see there
     sa.Index("ix_signaal_signaal_hash", "signaal_hash"),
+    sa.Index(
+        "ix_signaal_vervangt_nr",
+        "vervangt_nr",
+        postgresql_where=sa.text("vervangt_nr IS NOT NULL"),
+        sqlite_where=sa.text("vervangt_nr IS NOT NULL"),
+    ),
 )
 
 #: What is left of a refused row: where it stood and why.
@@ -102,7 +112,8 @@ afgekeurde_regel = sa.Table(
     sa.Column("codes", sa.String(255), nullable=False),
 )
 
-#: The accepted rows of one aanlevering for one gemeente: assigned, moved and counted as a whole.
+#: The accepted rows of one aanlevering for one gemeente and sector: assigned, moved and counted as a whole. `spoed` are
+#: the urgent rows for an uitvoerder that wants those at once: they do not wait for the night.
 partij = sa.Table(
     "partij",
     metadata,
@@ -110,15 +121,17 @@ partij = sa.Table(
     sa.Column("aanlevering_nr", sa.ForeignKey("aanlevering.nr"), nullable=False),
     sa.Column("gemeentecode", sa.String(4), nullable=False),  # as routed on the day of receipt
     sa.Column("sector", sa.String(24), nullable=False),
+    sa.Column("spoed", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("aantal", sa.Integer, nullable=False),
     sa.Column("houdreden", sa.String(12)),
     sa.Column("batch_id", sa.ForeignKey("batch.id")),
     sa.Column("doorgezet_zending_id", sa.ForeignKey("zending.id")),
-    sa.UniqueConstraint("aanlevering_nr", "gemeentecode", "sector"),
+    sa.UniqueConstraint("aanlevering_nr", "gemeentecode", "sector", "spoed"),
     sa.Index("ix_partij_batch_id", "batch_id"),
 )
 
-#: A row that no longer goes with its partij.
+#: A row that no longer goes with its partij: INGETROKKEN (`door` the one that withdraws or updates it), or
+#: NIET_DOORGEZET (`door` the earlier one that it repeats).
 uitzondering = sa.Table(
     "uitzondering",
     metadata,
@@ -129,12 +142,13 @@ uitzondering = sa.Table(
     sa.Index("ix_uitzondering_partij_id", "partij_id"),
 )
 
-#: (nacht, uitvoerder, gemeente). Once frozen it never gains rows.
+#: (nacht, volgnr, uitvoerder, gemeente). Once frozen it never gains rows. volgnr 1 is the night, what follows is spoed.
 batch = sa.Table(
     "batch",
     metadata,
     sa.Column("id", Number, primary_key=True, autoincrement=True),
     sa.Column("nacht", sa.ForeignKey("nacht.nacht"), nullable=False),
+    sa.Column("volgnr", sa.Integer, nullable=False, server_default="1"),
     sa.Column("uitvoerder", sa.String(20), nullable=False),
     sa.Column("gemeentecode", sa.String(4), nullable=False),
     sa.Column("bestand", sa.String(255), nullable=False),
@@ -143,15 +157,16 @@ batch = sa.Table(
     sa.Column("meldingen", sa.Integer, nullable=False, server_default="0"),
     sa.Column("urgent", sa.Integer, nullable=False, server_default="0"),
     sa.Column("zending_id", sa.ForeignKey("zending.id")),
-    sa.UniqueConstraint("nacht", "uitvoerder", "gemeentecode"),
+    sa.UniqueConstraint("nacht", "volgnr", "uitvoerder", "gemeentecode"),
 )
 
-#: One night; its totals at closing time are where the next night's stock starts.
+#: One night; its totals at closing time are where the next night's stock starts. Spoed may go out before the night of
+#: that day is frozen (`bevroren_op` is empty until then).
 nacht = sa.Table(
     "nacht",
     metadata,
     sa.Column("nacht", sa.Date, primary_key=True),
-    sa.Column("bevroren_op", Instant, nullable=False),
+    sa.Column("bevroren_op", Instant),
     sa.Column("gesloten_op", Instant),
     sa.Column("totalen", sa.JSON),
 )
@@ -257,3 +272,8 @@ logboek = sa.Table(
     sa.Column("gegevens", sa.Text, nullable=False),  # canonical JSON: numbers, counts, sha256 of ciphertext
     sa.Column("kop", sa.String(64), nullable=False),
 )
+
+
+def aanlevering_of(signaal_nr: sa.ColumnElement[int]) -> sa.ColumnElement[int]:
+    """The aanlevering_nr in a signaal_nr. The 24 is literal: PostgreSQL shifts by an integer only, no bigint."""
+    return signaal_nr.op(">>", return_type=sa.BigInteger())(sa.literal_column("24"))

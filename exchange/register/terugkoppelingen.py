@@ -6,7 +6,7 @@ per partner and comes back in columns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from exchange.register import signalen
+from exchange.register import signalen, vervolg
 from exchange.register.balance import PUBLISHED
 from exchange.register.tables import (
     aanlevering,
+    aanlevering_of,
     batch,
     partij,
     signaal,
@@ -30,7 +31,6 @@ from exchange.register.tables import (
     zending,
 )
 from schemas.terugkoppeling import TYPED, VERTELD
-from transforms import identity
 from transforms.uitkomst import HISTORY, UITKOMST
 
 Numbers = npt.NDArray[np.int64]
@@ -42,16 +42,8 @@ MELDINGEN = pa.schema([("melding", pa.int64()), ("nr", pa.int64())])
 #: Of a signaal what its partner calls it, and in which batch it is.
 FACTS = pa.schema([("signaal_nr", pa.int64()), ("signaal_id", pa.string()), ("batch_id", pa.int64())])
 
-_KEYED = pa.schema(
-    [("nr", pa.int64()), ("adres_hash", pa.int64()), ("gemeentecode", pa.string()), ("sleutel_id", pa.int64())]
-)
-_ITS_PARTIJ = sa.and_(
-    partij.c.aanlevering_nr == signaal.c.nr.op(">>")(sa.literal_column("24")),
-    partij.c.gemeentecode == signaal.c.gemeentecode,
-    partij.c.sector == signaal.c.sector,
-)
 _STILL_THERE = sa.not_(sa.exists().where(uitzondering.c.signaal_nr == signaal.c.nr))
-_OWN = terugkoppeling.c.signaal_nr.op(">>")(sa.literal_column("24"))
+_OWN = aanlevering_of(terugkoppeling.c.signaal_nr)
 
 
 def delivered(db: sa.Connection, uitvoerder: str, nrs: Sequence[int]) -> Numbers:
@@ -67,42 +59,31 @@ def delivered(db: sa.Connection, uitvoerder: str, nrs: Sequence[int]) -> Numbers
     return np.asarray(found["signaal_nr"].filter(mine), np.int64)
 
 
-def of_meldingen(db: sa.Connection, uitvoerder: str, bits: Numbers, keys: Mapping[int, bytes]) -> pa.Table:
+def of_meldingen(db: sa.Connection, uitvoerder: str, bits: Numbers) -> pa.Table:
     """The signals of these meldingen (`transforms.identity.melding_bits`) that this uitvoerder has: MELDINGEN.
 
-    A melding_nr cannot be turned back into its address, so the number of every delivered signaal is made again and
-    compared: a look through the register, once per block of a file that quotes meldingen.
+    A look through what it was ever delivered, once per block of a file that quotes meldingen.
     """
-    found = [MELDINGEN.empty_table()]
     if not len(bits):
-        return found[0]
-    theirs = (
-        sa.select(partij.c.gemeentecode)
-        .join(batch, batch.c.id == partij.c.batch_id)
-        .where(batch.c.uitvoerder == uitvoerder)
-        .distinct()
-    )
+        return MELDINGEN.empty_table()
     query = (
-        sa.select(signaal.c.nr, signaal.c.adres_hash, signaal.c.gemeentecode, signaal.c.sleutel_id)
+        sa.select(signaal.c.melding, signaal.c.nr)
         .select_from(signaal)
-        .join(partij, _ITS_PARTIJ)
+        .join(partij, vervolg.of(signaal, partij))
         .join(batch, batch.c.id == partij.c.batch_id)
         .join(zending, zending.c.id == batch.c.zending_id)
         .where(
             _STILL_THERE,
             batch.c.uitvoerder == uitvoerder,
             zending.c.staat.in_(PUBLISHED),
-            signaal.c.adres_hash.is_not(None),
-            signaal.c.gemeentecode.in_(theirs),
+            signaal.c.melding.is_not(None),
         )
     )
-    for block in signalen.stream(db, query, _KEYED):
-        for sleutel in pc.unique(block["sleutel_id"]).to_pylist():
-            rows = block.filter(pc.equal(block["sleutel_id"], sleutel))
-            melding = identity.melding_bits(rows["adres_hash"], rows["gemeentecode"], keys[sleutel])
-            made = pa.Table.from_arrays([melding, rows["nr"]], schema=MELDINGEN)
-            found.append(made.filter(pc.is_in(made["melding"], value_set=pa.array(bits))))
-    return pa.concat_tables(found)
+    wanted = pa.array(bits)
+    blocks = (
+        block.filter(pc.is_in(block["melding"], value_set=wanted)) for block in signalen.stream(db, query, MELDINGEN)
+    )
+    return pa.concat_tables([MELDINGEN.empty_table(), *blocks])
 
 
 def newest(db: sa.Connection, nrs: Sequence[int]) -> pa.Table:
@@ -162,7 +143,7 @@ def facts(db: sa.Connection, nrs: Sequence[int]) -> pa.Table:
     query = (
         sa.select(signaal.c.nr, signaal.c.signaal_id, partij.c.batch_id)
         .select_from(signaal)
-        .join(partij, _ITS_PARTIJ)
+        .join(partij, vervolg.of(signaal, partij))
         .where(_among(db, signaal.c.nr, nrs), _STILL_THERE)
     )
     return _table(db, query.order_by(signaal.c.nr), FACTS)

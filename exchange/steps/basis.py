@@ -6,16 +6,16 @@ overeenkomsten either: what is not known is None, and then nothing is said about
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from exchange.configuration import Configuration, Partner, Profiel
+from exchange.configuration import Bediening, Configuration, Partner, Profiel
 from exchange.configuration.models import IntakeSettings
 from exchange.context import Exchange, local_date
 from exchange.reference import PostcodeTable
@@ -35,15 +35,28 @@ class Bestemmingen:
 
 
 @dataclass(frozen=True)
+class Wensen:
+    """What a receiver wants of certain signals: `spoed` the kinds that are urgent to an uitvoerder that gets urgent
+    signals at once, None where all wait for the night; `geen_herhaling` whether the gemeente wants no repeats."""
+
+    spoed: Collection[str] | None
+    geen_herhaling: bool
+
+
+@dataclass(frozen=True)
 class Basis:
-    """`key` makes the hashes by which signals are compared; `eerder` finds those of signals accepted before."""
+    """`keys` make the hashes by which signals are compared, newest first; `melding_key` makes every melding_nr;
+    `eerder` finds the hashes (by whichever of the keys) of signals accepted before. `wensen` are those of
+    the uitvoerder of a gemeente (code) and sector."""
 
     profiel: Profiel
     ontvangen_op: datetime
-    key: bytes
+    keys: Sequence[bytes]
+    melding_key: bytes
     intake: IntakeSettings
     bestemmingen: Bestemmingen | None = None
     eerder: Callable[[list[int]], Accepted] | None = None
+    wensen: Callable[[str, str], Wensen] | None = None
 
 
 def of_exchange(exchange: Exchange, partner: Partner, moment: datetime) -> Basis:
@@ -51,10 +64,12 @@ def of_exchange(exchange: Exchange, partner: Partner, moment: datetime) -> Basis
     return Basis(
         profiel=partner,
         ontvangen_op=moment,
-        key=exchange.hash_key.key,
+        keys=[one.key for one in exchange.hash_keys],
+        melding_key=exchange.melding_key,
         intake=exchange.config.intake,
         bestemmingen=bestemmingen(exchange.config, exchange.postcodes, partner, moment),
         eerder=lambda hashes: _accepted(exchange.register, hashes),
+        wensen=_wensen(exchange.config, local_date(moment)),
     )
 
 
@@ -67,6 +82,25 @@ def bestemmingen(config: Configuration, postcodes: PostcodeTable, partner: Partn
         aangesloten=frozenset(one.code for one in served if one.holds(day)),
         overeenkomsten=every.filter(pc.equal(every["partner"], partner.id)),
     )
+
+
+def _wensen(config: Configuration, day: date) -> Callable[[str, str], Wensen] | None:
+    """See Basis; None where no uitvoerder wishes anything, so that nobody needs to be asked."""
+    receivers = config.uitvoerders.values()
+    serving = (one for receiver in receivers for one in receiver.gemeenten)
+    if not any(one.spoed_direct for one in receivers) and not any(_unwanted(one) for one in serving):
+        return None
+
+    def ask(code: str, sector: str) -> Wensen:
+        receiver = config.uitvoerders.get(config.uitvoerder_of(code, day, sector) or "")
+        urgent = receiver.urgent_soorten if receiver and receiver.spoed_direct else None
+        return Wensen(urgent, _unwanted(config.bediening_of(code, day, sector)))
+
+    return ask
+
+
+def _unwanted(bediening: Bediening | None) -> bool:
+    return bediening is not None and bediening.herhaalde_meldingen == "niet_ontvangen"
 
 
 def _accepted(register: sa.Engine, hashes: list[int]) -> Accepted:

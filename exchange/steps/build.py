@@ -22,7 +22,9 @@ from exchange.context import Exchange
 from exchange.faults import StateConflict
 from exchange.register import outbox, states
 from exchange.register.tables import batch, sjabloon, zending
-from exchange.steps import answers, frozen, levering
+from exchange.steps import answers, frozen, history, levering
+from exchange.steps.bundle import NIGHT
+from schemas.codelijsten import SIGNAALPARTNER
 from transforms import batch as batches
 from transforms import csvbytes
 from transforms import terugkoppeling as feedback
@@ -36,12 +38,13 @@ class BuildResult:
     regels: int
 
 
-def shards(exchange: Exchange, night: date, maximum: int) -> list[list[str]]:
-    """The night's gemeentecodes in at most `maximum` ranges of about as many rows; one empty shard when there is
-    nothing but manifests to make. Ranges, because the work store is sorted by gemeentecode."""
+def shards(exchange: Exchange, night: date, maximum: int, volgnr: int = NIGHT) -> list[list[str]]:
+    """The gemeentecodes of a night (or of one of its spoed rounds) in at most `maximum` ranges of about as many rows;
+    one empty shard when there is nothing but manifests to make. Ranges: the work store is sorted by gemeentecode.
+    """
     query = (
         sa.select(batch.c.gemeentecode, sa.func.sum(batch.c.regels).label("regels"))
-        .where(batch.c.nacht == night)
+        .where(batch.c.nacht == night, batch.c.volgnr == volgnr)
         .group_by(batch.c.gemeentecode)
         .order_by(batch.c.gemeentecode)
     )
@@ -55,15 +58,17 @@ def shards(exchange: Exchange, night: date, maximum: int) -> list[list[str]]:
     return [shard for shard in found if shard] or [[]]
 
 
-def build(exchange: Exchange, night: date, codes: Sequence[str], nu: Callable[[], datetime]) -> BuildResult:
+def build(
+    exchange: Exchange, night: date, codes: Sequence[str], nu: Callable[[], datetime], volgnr: int = NIGHT
+) -> BuildResult:
     """Build what is frozen for `codes` and not built yet; raises BalanceFault when rows are missing.
 
     Batches of an uitvoerder whose key cannot encrypt wait until it can.
     """
-    waiting = frozen.frozen(exchange, night, codes, exchange.shut(nu()))
+    waiting = frozen.frozen(exchange, night, codes, volgnr, exchange.shut(nu()))
     _build_empty(exchange, waiting, nu)
     if any(row.regels for row in waiting.batches):
-        earlier = frozen.earlier(exchange, waiting, night, codes)
+        earlier = history.earlier(exchange, waiting, night, codes)
         names = {partner.id: partner.naam for partner in exchange.config.partners.values()}
         for lot in frozen.portions(waiting):
             made = batches.build_batches(
@@ -75,10 +80,17 @@ def build(exchange: Exchange, night: date, codes: Sequence[str], nu: Callable[[]
                 earlier=earlier,
                 terugkoppeling_dagen=exchange.config.uitlevering.terugkoppeling_dagen,
                 urgent_soorten={row.id: exchange.config.uitvoerders[row.uitvoerder].urgent_soorten for row in lot},
+                ongemarkeerd={row.id: _unmarked(exchange, row.gemeentecode, night) for row in lot},
             )
             _encrypt_all(exchange, {row.id: row for row in lot}, made, nu)
-    manifests(exchange, night, nu)
+    manifests(exchange, night, nu, volgnr)
     return BuildResult(len(waiting.batches), sum(row.regels for row in waiting.batches))
+
+
+def _unmarked(exchange: Exchange, code: str, night: date) -> list[str]:
+    """The sectors for which the gemeente wants repeats as any other signal."""
+    served = ((sector, exchange.config.bediening_of(code, night, sector)) for sector in SIGNAALPARTNER.waarden)
+    return [sector for sector, how in served if how and how.herhaalde_meldingen == "ontvangen"]
 
 
 def _build_empty(exchange: Exchange, waiting: frozen.Frozen, nu: Callable[[], datetime]) -> None:
@@ -138,18 +150,29 @@ def encrypted(
     return outbox.Built(receiver.id, soort, folder, name, archief, done.sha256, done.size, nacht=night)
 
 
-def manifests(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> None:
-    """Make the manifest of every uitvoerder whose batches are all built and that has none yet.
+def manifest_stem(uitvoerder: str, night: date, volgnr: int) -> str:
+    """How the file is called that closes a night, or one of its spoed rounds, for an uitvoerder, whatever its form."""
+    return f"VS_MANIFEST_{uitvoerder}_{night:%Y%m%d}_{volgnr:03d}"
+
+
+def manifests(exchange: Exchange, night: date, nu: Callable[[], datetime], volgnr: int = NIGHT) -> None:
+    """Make the manifest of every uitvoerder whose batches are all built and that has none yet. Of a night everybody
+    gets one; of a spoed round only who has a batch in it.
 
     Two shards that end together may both make one: the register takes the first. One whose key cannot encrypt has to
     wait; `bundle` names it.
     """
-    for uitvoerder in sorted(exchange.config.uitvoerders.keys() - exchange.shut(nu())):
-        _manifest(exchange, exchange.config.uitvoerders[uitvoerder], night, nu)
+    receivers = exchange.config.uitvoerders.keys() - exchange.shut(nu())
+    if volgnr != NIGHT:
+        members = sa.select(batch.c.uitvoerder).where(batch.c.nacht == night, batch.c.volgnr == volgnr)
+        with exchange.register.connect() as db:
+            receivers &= set(db.scalars(members))
+    for uitvoerder in sorted(receivers):
+        _manifest(exchange, exchange.config.uitvoerders[uitvoerder], night, volgnr, nu)
 
 
-def _manifest(exchange: Exchange, receiver: Uitvoerder, night: date, nu: Callable[[], datetime]) -> None:
-    stem = f"VS_MANIFEST_{receiver.id}_{night:%Y%m%d}_001"
+def _manifest(exchange: Exchange, receiver: Uitvoerder, night: date, volgnr: int, nu: Callable[[], datetime]) -> None:
+    stem = manifest_stem(receiver.id, night, volgnr)
     with exchange.register.connect() as db:
         named = zending.c.naam.startswith(f"{stem}.", autoescape=True)
         exists = db.scalar(sa.select(zending.c.id).where(zending.c.ontvanger == receiver.id, named))
@@ -157,14 +180,14 @@ def _manifest(exchange: Exchange, receiver: Uitvoerder, night: date, nu: Callabl
             db.execute(
                 sa.select(batch, zending.c.grootte, zending.c.sha256)
                 .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
-                .where(batch.c.nacht == night, batch.c.uitvoerder == receiver.id)
+                .where(batch.c.nacht == night, batch.c.volgnr == volgnr, batch.c.uitvoerder == receiver.id)
             )
         )
     if exists is not None or any(row.staat != states.Batch.GEBOUWD for row in rows):
         return
     if not rows and not receiver.levering.levert_op(night):  # not one of its nights
         return
-    name, served = levering.name(receiver, stem), levering.served(receiver, night)
+    name, served = levering.name(receiver, stem), levering.served(receiver, night) if volgnr == NIGHT else []
     table = batches.manifest(receiver.id, night, served, [row._asdict() for row in rows])
     built = [encrypted(exchange, receiver, levering.content(receiver, name, table), "MANIFEST", "uit", name, night)]
     ids = [row.id for row in sorted(rows, key=lambda row: row.gemeentecode)]
@@ -174,7 +197,7 @@ def _manifest(exchange: Exchange, receiver: Uitvoerder, night: date, nu: Callabl
         }
     form = feedback.template([kept[id] for id in ids if id in kept])
     if form.num_rows:  # a CSV for everybody: that is what comes back
-        name = f"VS_TK_SJABLOON_{receiver.id}_{night:%Y%m%d}_001.csv.pgp"
+        name = f"VS_TK_SJABLOON_{receiver.id}_{night:%Y%m%d}_{volgnr:03d}.csv.pgp"
         built.insert(0, encrypted(exchange, receiver, csvbytes.to_csv(form), "SJABLOON", "uit", name, night))
     try:
         with exchange.register.begin() as db:

@@ -4,23 +4,30 @@ A partij that is accepted before the freeze goes tonight, a later one tomorrow. 
 into one other gemeente, the partij follows; the uitvoerder is the one that serves that gemeente (and sector) on the
 night's date, and on a night that is not one of its delivery days the partij stays waiting. A night is frozen once: run
 again, nothing is added to it.
+
+What is urgent to an uitvoerder with `spoed_direct` does not wait for the night: after each intake it is frozen as a
+round of its own, with the next volgnr of that day and batches and a manifest of that number.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from exchange.context import Exchange
+from exchange.context import Exchange, local_date
 from exchange.register import ledger, states
-from exchange.register.tables import batch, nacht, partij, uitzondering
-from exchange.steps import levering
+from exchange.register.tables import aanlevering, batch, nacht, partij, uitzondering
+from exchange.steps import levering, unwanted
 from schemas import gemeenten
+
+#: The volgnr of the night itself; rounds of spoed have the next ones, whenever on that day they go.
+NIGHT = 1
 
 
 @dataclass(frozen=True)
@@ -38,20 +45,59 @@ def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Bundl
     """Freeze `night`; what no uitvoerder serves, or can open, stays waiting and is named in the result."""
     moment = nu()
     shut = exchange.shut(moment)
-    with exchange.register.begin() as db:
-        if db.dialect.name == "postgresql":
-            db.execute(sa.text("LOCK TABLE nacht, partij IN SHARE ROW EXCLUSIVE MODE"))
-        if db.scalar(sa.select(nacht.c.nacht).where(nacht.c.nacht == night)) is None:
-            db.execute(nacht.insert().values(nacht=night, bevroren_op=moment))
-            _freeze(exchange, db, night, shut | _not_tonight(exchange, night))
-            batches, rows = _size(db, night)
+    with _alone(exchange) as db:
+        known = db.execute(sa.select(nacht.c.bevroren_op).where(nacht.c.nacht == night)).first()
+        if known is None or known.bevroren_op is None:
+            if known is None:
+                db.execute(nacht.insert().values(nacht=night, bevroren_op=moment))
+            else:  # spoed went out before this night
+                db.execute(nacht.update().where(nacht.c.nacht == night).values(bevroren_op=moment))
+            without = shut | _not_tonight(exchange, night)
+            members = _served(exchange, _waiting(db), night, without)
+            empty = [place for place in levering.empty_batches(exchange.config, night) if place[0] not in without]
+            _freeze(exchange, db, night, NIGHT, members, empty)
+            batches, rows = _size(db, night, NIGHT)
             ledger.append(db, moment, "NACHT_BEVROREN", {"nacht": str(night), "batches": batches, "regels": rows})
         left = [(row, _receiver(exchange, row, night)) for row in _waiting(db)]
         return BundleResult(
-            *_size(db, night),
+            *_size(db, night, NIGHT),
             sorted({gemeenten.current(row.gemeentecode, night) for row, receiver in left if receiver is None}),
             sorted(shut),
         )
+
+
+def bundle_spoed(exchange: Exchange, nu: Callable[[], datetime]) -> int | None:
+    """Freeze what is urgent to uitvoerders with `spoed_direct` as one more round of today; returns its volgnr, None
+    when there is nothing. What cannot go now waits for the night, which also says why."""
+    direct = {one.id for one in exchange.config.uitvoerders.values() if one.spoed_direct}
+    if not direct:
+        return None
+    moment = nu()
+    night, shut = local_date(moment), exchange.shut(moment)
+    with _alone(exchange) as db:
+        urgent = [row for row in _waiting(db) if row.spoed]
+        members = _served(exchange, urgent, night, shut)
+        members = {place: parts for place, parts in members.items() if place[0] in direct}
+        if not members:
+            return None
+        if db.scalar(sa.select(nacht.c.nacht).where(nacht.c.nacht == night)) is None:
+            db.execute(nacht.insert().values(nacht=night))
+        last = db.scalar(sa.select(sa.func.max(batch.c.volgnr)).where(batch.c.nacht == night))
+        volgnr = max(int(last or 0), NIGHT) + 1
+        _freeze(exchange, db, night, volgnr, members)
+        batches, rows = _size(db, night, volgnr)
+        counts = {"batches": batches, "regels": rows}
+        ledger.append(db, moment, "SPOED_BEVROREN", {"nacht": str(night), "volgnr": volgnr, **counts})
+    return volgnr
+
+
+@contextmanager
+def _alone(exchange: Exchange) -> Iterator[sa.Connection]:
+    """A transaction that waits for files being recorded, and lets none begin: what is counted stays so."""
+    with exchange.register.begin() as db:
+        if db.dialect.name == "postgresql":
+            db.execute(sa.text("LOCK TABLE nacht, partij IN SHARE ROW EXCLUSIVE MODE"))
+        yield db
 
 
 def _not_tonight(exchange: Exchange, night: date) -> set[str]:
@@ -64,32 +110,53 @@ def _receiver(exchange: Exchange, row: sa.Row[Any], night: date) -> str | None:
     return exchange.config.uitvoerder_of(gemeenten.current(row.gemeentecode, night), night, row.sector)
 
 
-def _freeze(exchange: Exchange, db: sa.Connection, night: date, without: set[str]) -> None:
-    """Assign every waiting partij to the batch of its uitvoerder and gemeente, but for the uitvoerders in `without`."""
+def _served(
+    exchange: Exchange, waiting: list[sa.Row[Any]], night: date, without: set[str]
+) -> dict[tuple[str, str], list[sa.Row[Any]]]:
+    """Per (uitvoerder, gemeente) the partijen that can go, but for the uitvoerders in `without`."""
     members: dict[tuple[str, str], list[sa.Row[Any]]] = defaultdict(list)
-    for row in _waiting(db):
+    for row in waiting:
         receiver = _receiver(exchange, row, night)
         if receiver is not None and receiver not in without:
             members[receiver, gemeenten.current(row.gemeentecode, night)].append(row)
-    for receiver, code in levering.empty_batches(exchange.config, night):
-        if receiver not in without:
-            members.setdefault((receiver, code), [])
+    return members
+
+
+def _freeze(
+    exchange: Exchange,
+    db: sa.Connection,
+    night: date,
+    volgnr: int,
+    members: Mapping[tuple[str, str], list[sa.Row[Any]]],
+    empty: Iterable[tuple[str, str]] = (),
+) -> None:
+    """Take out the repeats that gemeenten do not want, and assign the rest to the batch of its uitvoerder and gemeente;
+    in `empty` there is a batch also without rows."""
+    refused = unwanted.take_out(exchange, db, night, members)
+    over = {row.id: row.over - refused[row.id] for parts in members.values() for row in parts}
+    left: dict[tuple[str, str], list[sa.Row[Any]]] = {place: [] for place in empty}
+    for place, parts in members.items():
+        if kept := [row for row in parts if over[row.id]]:
+            left[place] = kept
     frozen = [
         {
             "nacht": night,
+            "volgnr": volgnr,
             "uitvoerder": receiver,
             "gemeentecode": code,
-            "bestand": levering.name(exchange.config.uitvoerders[receiver], f"VS_BATCH_{code}_{night:%Y%m%d}_001"),
+            "bestand": levering.name(
+                exchange.config.uitvoerders[receiver], f"VS_BATCH_{code}_{night:%Y%m%d}_{volgnr:03d}"
+            ),
             "staat": states.Batch.BEVROREN,
-            "regels": sum(row.over for row in parts),
+            "regels": sum(over[row.id] for row in parts),
         }
-        for (receiver, code), parts in sorted(members.items())
+        for (receiver, code), parts in sorted(left.items())
     ]
     if not frozen:
         return
     made = db.execute(batch.insert().returning(batch.c.uitvoerder, batch.c.gemeentecode, batch.c.id), frozen)
     assigned = [
-        {"partij_id": part.id, "made": row.id} for row in made for part in members[row.uitvoerder, row.gemeentecode]
+        {"partij_id": part.id, "made": row.id} for row in made for part in left[row.uitvoerder, row.gemeentecode]
     ]
     if assigned:
         to_batch = partij.update().where(partij.c.id == sa.bindparam("partij_id"))
@@ -104,7 +171,8 @@ def _waiting(db: sa.Connection) -> list[sa.Row[Any]]:
     over = partij.c.aantal - sa.func.coalesce(gone.c.weg, 0)
     return list(
         db.execute(
-            sa.select(partij.c.id, partij.c.gemeentecode, partij.c.sector, over.label("over"))
+            sa.select(partij, aanlevering.c.poging, over.label("over"))
+            .join(aanlevering, aanlevering.c.nr == partij.c.aanlevering_nr)
             .join(gone, gone.c.partij_id == partij.c.id, isouter=True)
             .where(partij.c.batch_id.is_(None), partij.c.houdreden.is_(None), over > 0)
             .order_by(partij.c.id)
@@ -112,8 +180,10 @@ def _waiting(db: sa.Connection) -> list[sa.Row[Any]]:
     )
 
 
-def _size(db: sa.Connection, night: date) -> tuple[int, int]:
+def _size(db: sa.Connection, night: date, volgnr: int) -> tuple[int, int]:
     row = db.execute(
-        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(batch.c.regels), 0)).where(batch.c.nacht == night)
+        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(batch.c.regels), 0)).where(
+            batch.c.nacht == night, batch.c.volgnr == volgnr
+        )
     ).one()
     return int(row[0]), int(row[1])

@@ -185,7 +185,6 @@ def _row_by_row(
             moment,
             accepted=() if file.proef else _register_rows(exchange, file, lease.nummer),
             refused=() if file.proef else tally.geweigerd,
-            withdrawals=() if file.proef else tally.intrekkingen,
             answers=[receipt, *controle.built],
             first_number=number,
             numbers=2,
@@ -213,6 +212,6 @@ def _register_rows(exchange: Exchange, file: Received, generation: int) -> Itera
         column.name for column in signaal.columns if column.name in ACCEPTED.names and column.name != "ontvangen_op"
     ]
     for block in exchange.work.read(file.nr, generation, None, kept):
-        sleutel = pa.repeat(pa.scalar(exchange.hash_key.id, pa.int16()), block.num_rows)
+        sleutel = pa.repeat(pa.scalar(exchange.hash_keys[0].id, pa.int16()), block.num_rows)
         day = pa.repeat(pa.scalar(local_date(file.opgehaald_op), pa.date32()), block.num_rows)
         yield block.append_column("sleutel_id", sleutel).append_column("ontvangen_op", day)

@@ -62,7 +62,8 @@ def check_file(
     """Judge the plain file at `path` as if it had been picked up at `nu`; `goes` None: nothing about gemeenten."""
     answers = _Redenen(Answered(0, nu, profiel.id, path.name, "", "", proef=True), profiel.profile)
     # hashes are compared with each other only: any key will do
-    reader = Reader(Basis(profiel, nu, secrets.token_bytes(32), intake, goes), 0, Nowhere(), answers)
+    key = secrets.token_bytes(32)
+    reader = Reader(Basis(profiel, nu, [key], key, intake, goes), 0, Nowhere(), answers)
     unjudged = _ALWAYS if goes else (*_ALWAYS, *_WITHOUT_AGREEMENTS)
     try:
         with path.open("rb") as file:

@@ -1,9 +1,10 @@
-"""DOORGEZET: once its batches stand at the uitvoerder, a partner is told which of its rows went where."""
+"""DOORGEZET: once its batches stand at the uitvoerder, a partner is told which of its rows went where, and which never
+will: INGETROKKEN, or NIET_DOORGEZET because the gemeente wants no repeats (W-HER-01)."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -18,16 +19,16 @@ from exchange.faults import StateConflict
 from exchange.register import leases, ledger, outbox
 from exchange.register.balance import PUBLISHED
 from exchange.register.tables import aanlevering, batch, partij, uitzondering, zending
-from exchange.steps import answers
+from exchange.steps import answers, frozen
 from transforms import answer, csvbytes
 from transforms.answer import Answered
 
 #: What the lines need of the accepted rows.
-COLUMNS = ["regelnr", "signaal_id", "nr", "gemeentecode", "sector"]
+COLUMNS = ["regelnr", "signaal_id", "nr"]
 
 
 def report(exchange: Exchange, partner: Partner, nu: Callable[[], datetime]) -> int | None:
-    """Build DOORGEZET for everything delivered and not yet told; returns the number of rows in it, None when another
+    """Build DOORGEZET for everything settled and not yet told; returns the number of rows in it, None when another
     worker is at it.
 
     An intake that answers the same partner meanwhile may take the terugmelding_nr: then it is built once more.
@@ -51,7 +52,7 @@ def _report(exchange: Exchange, partner: Partner, lease: leases.Lease, nu: Calla
     archief = answers.archive_name(partner.id)
     with exchange.register.connect() as db:
         head = ledger.head(db)
-    told = 0
+    told: Counter[str] = Counter()
     with (
         exchange.archive.target(archief) as path,
         exchange.keyring.encryptor(path, partner.pgp.vingerafdrukken[0]) as stream,
@@ -60,7 +61,7 @@ def _report(exchange: Exchange, partner: Partner, lease: leases.Lease, nu: Calla
         for file, rows in _by_file(exchange, parts):
             to = Answered(number, moment, partner.id, file.bestand, file.sha256, head)
             stream.write(csvbytes.to_csv(answer.doorgezet_lines(to, rows), header=False))
-            told += rows.num_rows
+            told.update(rows["staat"].to_pylist())
         to = Answered(number, moment, partner.id, given, "", head)
         stream.write(csvbytes.to_csv(answer.doorgezet_bestand(to, told), header=False))
     built = outbox.Built(partner.id, "DOORGEZET", answers.FOLDER, given, archief, stream.sha256, stream.size)
@@ -68,7 +69,7 @@ def _report(exchange: Exchange, partner: Partner, lease: leases.Lease, nu: Calla
         leases.renew(db, lease, nu())
         outbox.take_numbers(db, partner.id, "terugmelding", number, 1)
         outbox.add(db, moment, [built], lambda made: _mark_told(db, parts, made[0]))
-    return told
+    return told.total()
 
 
 def _mark_told(db: sa.Connection, parts: list[sa.Row[Any]], zending_id: int) -> None:
@@ -79,28 +80,33 @@ def _mark_told(db: sa.Connection, parts: list[sa.Row[Any]], zending_id: int) -> 
 
 
 def _untold(exchange: Exchange, partner: str) -> list[sa.Row[Any]]:
-    """Partijen whose batch was published and that are in no DOORGEZET yet."""
+    """Partijen whose batch was published, or of which nothing is left to send, and that are in no DOORGEZET yet."""
+    gone = (
+        sa.select(uitzondering.c.partij_id, sa.func.count().label("weg")).group_by(uitzondering.c.partij_id).subquery()
+    )
     query = (
         sa.select(
             partij.c.id,
             partij.c.gemeentecode,
             partij.c.sector,
+            partij.c.spoed,
             aanlevering.c.nr,
             aanlevering.c.poging,
             aanlevering.c.bestand,
             aanlevering.c.sha256,
-            batch.c.gemeentecode.label("bestemming"),
+            sa.func.coalesce(batch.c.gemeentecode, partij.c.gemeentecode).label("bestemming"),
             batch.c.uitvoerder,
             batch.c.nacht,
             zending.c.gepubliceerd_op,
         )
         .join(aanlevering, aanlevering.c.nr == partij.c.aanlevering_nr)
-        .join(batch, batch.c.id == partij.c.batch_id)
-        .join(zending, zending.c.id == batch.c.zending_id)
+        .join(batch, batch.c.id == partij.c.batch_id, isouter=True)
+        .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
+        .join(gone, gone.c.partij_id == partij.c.id, isouter=True)
         .where(
             aanlevering.c.partner == partner,
             partij.c.doorgezet_zending_id.is_(None),
-            zending.c.staat.in_(PUBLISHED),
+            sa.or_(zending.c.staat.in_(PUBLISHED), sa.and_(partij.c.batch_id.is_(None), gone.c.weg == partij.c.aantal)),
         )
         .order_by(aanlevering.c.nr, partij.c.id)
     )
@@ -108,27 +114,30 @@ def _untold(exchange: Exchange, partner: str) -> list[sa.Row[Any]]:
         return list(db.execute(query))
 
 
-def _by_file(exchange: Exchange, parts: list[sa.Row[Any]]) -> Any:
-    """Per aanlevering its delivered rows: COLUMNS with bestemming, uitvoerder (name), nacht and doorgezet_op."""
+def _by_file(exchange: Exchange, parts: list[sa.Row[Any]]) -> Iterator[tuple[sa.Row[Any], pa.Table]]:
+    """Per aanlevering its settled rows: COLUMNS with staat, bestemming, uitvoerder (name), nacht and doorgezet_op."""
     by_file: dict[int, list[sa.Row[Any]]] = defaultdict(list)
     for part in parts:
         by_file[part.nr].append(part)
-    gone = sa.select(uitzondering.c.signaal_nr).join(partij).where(partij.c.aanlevering_nr.in_(list(by_file)))
+    gone = sa.select(uitzondering.c.signaal_nr, uitzondering.c.staat).join(partij)
     with exchange.register.connect() as db:
-        excluded = pa.array(db.scalars(gone).all(), pa.int64())
+        excluded = db.execute(gone.where(partij.c.aanlevering_nr.in_(list(by_file)))).all()
+    nrs = pa.array([row.signaal_nr for row in excluded], pa.int64())
+    states_ = pa.array([row.staat for row in excluded], pa.string())
     names = {id: uitvoerder.naam for id, uitvoerder in exchange.config.uitvoerders.items()}
     for nr, members in by_file.items():
         destinations = pa.table(
             {
-                "gemeentecode": pa.array([part.gemeentecode for part in members], pa.string()),
-                "sector": pa.array([part.sector for part in members], pa.string()),
                 "bestemming": pa.array([part.bestemming for part in members], pa.string()),
                 "uitvoerder": pa.array([names.get(part.uitvoerder, part.uitvoerder) for part in members], pa.string()),
                 "nacht": pa.array([part.nacht for part in members], pa.date32()),
                 "doorgezet_op": pa.array([part.gepubliceerd_op for part in members], pa.timestamp("us", "UTC")),
             }
         )
-        codes = {part.gemeentecode for part in members}
-        for rows in exchange.work.read(nr, members[0].poging, codes, COLUMNS):
-            kept = rows.filter(pc.invert(pc.is_in(rows["nr"], value_set=excluded)))
-            yield members[0], kept.join(destinations, ["gemeentecode", "sector"], join_type="inner").sort_by("nr")
+        for rows, place in frozen.read(exchange, (nr, members[0].poging), members, COLUMNS):
+            staat = states_.take(pc.index_in(rows["nr"], value_set=nrs)).fill_null("DOORGEZET")
+            where = destinations.take(place)
+            told = pa.table(
+                [*(rows[name] for name in COLUMNS), staat, *where.columns], [*COLUMNS, "staat", *where.column_names]
+            )
+            yield members[0], told.sort_by("nr")

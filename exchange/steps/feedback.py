@@ -103,7 +103,7 @@ def _judge(exchange: Exchange, uitvoerder: Uitvoerder, text: pa.Table, day: date
     """Validate a block, and look up in the register what its references are about."""
     given = terugkoppeling.read(text, day)
     with exchange.register.connect() as db:
-        meldingen = terugkoppelingen.of_meldingen(db, uitvoerder.id, given.wanted(1), exchange.hash_keys)
+        meldingen = terugkoppelingen.of_meldingen(db, uitvoerder.id, given.wanted(1))
     with exchange.register.connect() as db:
         delivered = terugkoppelingen.delivered(db, uitvoerder.id, given.wanted(0).tolist())
         known = terugkoppelingen.newest(db, [*delivered.tolist(), *meldingen["nr"].to_pylist()])

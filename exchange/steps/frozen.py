@@ -1,7 +1,6 @@
-"""What a night froze: the rows of its batches, read back from the work store, and what came before at their addresses.
+"""What a night froze: the rows of its batches, read back from the work store.
 
-A night is never held in memory as a whole: batches are read in portions, and of what came before only the numbers of
-tonight's addresses are kept.
+A night is never held in memory as a whole: batches are read in portions.
 """
 
 from __future__ import annotations
@@ -18,42 +17,67 @@ import sqlalchemy as sa
 
 from exchange.context import Exchange
 from exchange.faults import BalanceFault
-from exchange.register import signalen, states
+from exchange.register import states, vervolg
 from exchange.register.tables import aanlevering, batch, partij, signaal, uitzondering
+from transforms import identity
 from transforms.batch import READ
-from transforms.dates import six_months_before
-from transforms.meldingen import EARLIER
 
+#: An address, as `identity.normalise_address` takes it.
+ADRES = ("postcode", "huisnummer", "huisletter", "toevoeging")
 #: Rows read and worked on at once; a larger batch is larger.
 PORTION = 50_000
 
 
 @dataclass(frozen=True)
 class Frozen:
-    """Frozen batches that are not built yet, the partijen in them per (aanlevering, poging), and rows taken out."""
+    """Frozen batches that are not built yet, the partijen in them per (aanlevering, poging), rows taken out, and what
+    rows point at (nr, doel) instead of the signal that they name, because that one never went out."""
 
     batches: Sequence[sa.Row[Any]]
-    partijen: dict[tuple[int, int], list[sa.Row[Any]]]
+    partijen: Partijen
     taken_out: pa.Array
+    doelen: pa.Table
 
 
-def frozen(exchange: Exchange, night: date, codes: Sequence[str], without: Collection[str]) -> Frozen:
-    """What is still to be built of `night` for these gemeentecodes, without these uitvoerders (ids)."""
+#: Partijen (id, gemeentecode, sector, spoed and what else) per (aanlevering_nr, poging).
+Partijen = dict[tuple[int, int], list[sa.Row[Any]]]
+
+#: What `vervolg.targets` gives.
+DOELEN = pa.schema([("nr", pa.int64()), ("doel", pa.int64())])
+
+
+def frozen(exchange: Exchange, night: date, codes: Sequence[str], volgnr: int, without: Collection[str]) -> Frozen:
+    """What is still to be built of `night` (1) or one of its spoed rounds (2 and up) for these gemeentecodes, without
+    these uitvoerders (ids)."""
     wanted = (
         sa.select(batch)
-        .where(batch.c.nacht == night, batch.c.gemeentecode.in_(codes), batch.c.staat == states.Batch.BEVROREN)
-        .where(batch.c.uitvoerder.not_in(list(without)))
+        .where(
+            batch.c.nacht == night,
+            batch.c.volgnr == volgnr,
+            batch.c.gemeentecode.in_(codes),
+            batch.c.staat == states.Batch.BEVROREN,
+            batch.c.uitvoerder.not_in(list(without)),
+        )
         .order_by(batch.c.gemeentecode, batch.c.id)
     )
-    partijen: dict[tuple[int, int], list[sa.Row[Any]]] = defaultdict(list)
+    partijen: Partijen = defaultdict(list)
     with exchange.register.connect() as db:
         batches = db.execute(wanted).all()
-        ids = [row.id for row in batches]
-        parts = sa.select(partij, aanlevering.c.poging).join(aanlevering).where(partij.c.batch_id.in_(ids))
+        ours = partij.c.batch_id.in_([row.id for row in batches])
+        parts = sa.select(partij, aanlevering.c.poging).join(aanlevering).where(ours)
         for row in db.execute(parts.order_by(partij.c.aanlevering_nr)):
             partijen[row.aanlevering_nr, row.poging].append(row)
-        gone = sa.select(uitzondering.c.signaal_nr).join(partij).where(partij.c.batch_id.in_(ids))
-        return Frozen(batches, partijen, pa.array(db.scalars(gone), pa.int64()))
+        gone = sa.select(uitzondering.c.signaal_nr).join(partij).where(ours)
+        lost = (
+            sa.select(signaal.c.nr, signaal.c.vervangt_nr)
+            .select_from(signaal)
+            .join(uitzondering, uitzondering.c.signaal_nr == signaal.c.vervangt_nr)
+            .join(partij, vervolg.of(signaal, partij))
+            .where(ours)
+        )
+        doelen = [row._asdict() for row in db.execute(sa.select(vervolg.targets(lost)))]
+        taken_out = pa.array(db.scalars(gone), pa.int64())
+        return Frozen(batches, partijen, taken_out, pa.Table.from_pylist(doelen, DOELEN))
 
 
 def portions(night: Frozen) -> Iterator[Sequence[sa.Row[Any]]]:
@@ -75,84 +99,62 @@ def rows(exchange: Exchange, night: Frozen, lot: Sequence[sa.Row[Any]]) -> pa.Ta
     """
     code_of = {row.id: row.gemeentecode for row in lot}
     pieces = []
-    for (nr, generation), partijen in night.partijen.items():
+    for file, partijen in night.partijen.items():
         members = [row for row in partijen if row.batch_id in code_of]
         if not members:
             continue
-        places = pa.array([f"{row.gemeentecode}|{row.sector}" for row in members])
         ids = pa.array([row.batch_id for row in members], pa.int64())
         codes = pa.array([code_of[row.batch_id] for row in members], pa.string())  # perhaps a successor gemeente
-        for read in exchange.work.read(nr, generation, {row.gemeentecode for row in members}, READ):
-            place = pc.index_in(
-                pc.binary_join_element_wise(read["gemeentecode"], read["sector"], "|"), value_set=places
-            )
-            kept = pc.and_(pc.is_valid(place), pc.invert(pc.is_in(read["nr"], value_set=night.taken_out)))
-            piece, place = read.filter(kept), place.filter(kept)
-            at = piece.column_names.index("gemeentecode")
-            pieces.append(
-                piece.set_column(at, "gemeentecode", codes.take(place)).append_column("batch_id", ids.take(place))
-            )
+        for piece, place in read(exchange, file, members, READ):
+            tonight = set_column(pointed(piece, night.doelen), "gemeentecode", codes.take(place))
+            kept = pc.invert(pc.is_in(piece["nr"], value_set=night.taken_out))
+            pieces.append(tonight.append_column("batch_id", ids.take(place)).filter(kept))
     found = pa.concat_tables(pieces)
     _prove(lot, found)
     return found
 
 
-def earlier(exchange: Exchange, night: Frozen, date_: date, codes: Sequence[str]) -> pa.Table:
-    """Signals of the past six months (`transforms.meldingen.EARLIER`) at tonight's addresses, and those that tonight's
-    rows replace; without tonight's own."""
-    own = _numbers(exchange, night)
-    nrs, replaced = own["nr"], own["vervangt_nr"].drop_null()
-    addresses = pc.unique(own["adres_hash"].drop_null())
-    blocks = [EARLIER.empty_table()]
-    with exchange.register.connect() as db:
-        for block in signalen.stream(db, _before(night, date_, codes), EARLIER):
-            concerns = pc.or_(
-                pc.is_in(block["adres_hash"], value_set=addresses), pc.is_in(block["nr"], value_set=replaced)
-            )
-            blocks.append(block.filter(pc.and_(concerns, pc.invert(pc.is_in(block["nr"], value_set=nrs)))))
-    return pa.concat_tables(blocks)
+def read(
+    exchange: Exchange, file: tuple[int, int], partijen: Sequence[sa.Row[Any]], columns: Sequence[str]
+) -> Iterator[tuple[pa.Table, pa.Array]]:
+    """The rows of these partijen of one file (aanlevering_nr, poging), each with the place of its partij among them.
+
+    While the hash key is being replaced, every address has the hash that the newest key makes.
+    """
+    keys = ("gemeentecode", "sector", "spoed")
+    places = pa.array(["|".join((row.gemeentecode, row.sector, str(row.spoed).lower())) for row in partijen])
+    wanted = list(dict.fromkeys((*columns, *keys, *(ADRES if len(exchange.hash_keys) > 1 else ()))))
+    for piece in exchange.work.read(*file, {row.gemeentecode for row in partijen}, wanted):
+        parts = (piece["gemeentecode"], piece["sector"], piece["spoed"].cast(pa.string()))
+        place = pc.index_in(pc.binary_join_element_wise(*parts, "|"), value_set=places)
+        mine = place.is_valid()
+        yield _fresh(exchange, piece.filter(mine)), place.filter(mine)
 
 
-def _before(night: Frozen, date_: date, codes: Sequence[str]) -> sa.Select[Any]:
-    """Everything accepted for these gemeenten, less the files that go out tonight as a whole."""
-    tonight = sa.case((batch.c.nacht == date_, 1), else_=0)
-    whole = (
-        sa.select(partij.c.aanlevering_nr)
-        .join(batch, batch.c.id == partij.c.batch_id, isouter=True)
-        .group_by(partij.c.aanlevering_nr)
-        .having(sa.func.sum(tonight) == sa.func.count())
-    )
-    last = max(nr for nr, _ in night.partijen)
-    return (
-        sa.select(
-            signaal.c.adres_hash,
-            signaal.c.ontvangen_op,
-            signaal.c.nr,
-            signaal.c.soort,
-            aanlevering.c.partner,
-            signaal.c.bedrag_cent,
-        )
-        .select_from(signaal)
-        .join(aanlevering, aanlevering.c.nr == signaal.c.nr.op(">>")(sa.literal_column("24")))
-        .where(
-            signaal.c.gemeentecode.in_(codes),
-            signaal.c.ontvangen_op >= six_months_before(date_),
-            signaal.c.adres_hash.is_not(None),
-            aanlevering.c.nr <= last,
-            aanlevering.c.nr.not_in(whole),
-            signaal.c.nr.not_in(sa.select(uitzondering.c.signaal_nr)),
-        )
-    )
+def hashes(rows: pa.Table, key: bytes) -> pa.Array:
+    """adres_hash of `rows` (ADRES) by `key`."""
+    parts = (rows[name].combine_chunks() for name in ADRES)
+    return identity.keyed_hash(identity.normalise_address(*parts), key, "adres")
 
 
-def _numbers(exchange: Exchange, night: Frozen) -> pa.Table:
-    """nr, adres_hash and vervangt_nr of all rows (those of other batches of the same gemeente too)."""
-    columns = ["nr", "adres_hash", "vervangt_nr", "gemeentecode"]
-    return pa.concat_tables(
-        piece.drop_columns(["gemeentecode"])
-        for (nr, generation), partijen in night.partijen.items()
-        for piece in exchange.work.read(nr, generation, {row.gemeentecode for row in partijen}, columns)
-    )
+def pointed(rows: pa.Table, doelen: pa.Table) -> pa.Table:
+    """`rows` with vervangt_nr as the uitvoerder can know it."""
+    if not doelen.num_rows:
+        return rows
+    at = pc.index_in(rows["nr"], value_set=doelen["nr"].combine_chunks())
+    doel = doelen["doel"].combine_chunks().take(at.combine_chunks())
+    return set_column(rows, "vervangt_nr", pc.if_else(at.is_valid(), doel, rows["vervangt_nr"]))
+
+
+def set_column(table: pa.Table, name: str, values: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """`table` with other values in one column."""
+    return table.set_column(table.column_names.index(name), name, values)
+
+
+def _fresh(exchange: Exchange, rows: pa.Table) -> pa.Table:
+    if len(exchange.hash_keys) == 1 or "adres_hash" not in rows.column_names:
+        return rows
+    return set_column(rows, "adres_hash", hashes(rows, exchange.hash_keys[0].key))
 
 
 def _prove(lot: Sequence[sa.Row[Any]], found: pa.Table) -> None:

@@ -23,7 +23,7 @@ from exchange.configuration import Profiel, agreements
 from exchange.context import local_date
 from exchange.steps.basis import Basis
 from schemas.signaal import VOORWAARDEN
-from transforms import follow, lines, parse, privacy, route, validate, verdict
+from transforms import follow, lines, meldingen, parse, privacy, route, validate, verdict
 from transforms.repeats import Accepted, judge
 from transforms.rules import Rules
 from transforms.verdict import Ids, Judged, Placed
@@ -37,9 +37,8 @@ class Tally:
     aanvaard: int = 0
     afgekeurd: int = 0
     dubbel: int = 0
-    partijen: Counter[tuple[str, str]] = field(default_factory=Counter)  # (gemeentecode, sector) -> rows
+    partijen: Counter[tuple[str, str, bool]] = field(default_factory=Counter)  # (gemeentecode, sector, spoed) -> rows
     geweigerd: list[pa.Table] = field(default_factory=list)  # aanlevering_nr, regelnr, codes
-    intrekkingen: list[tuple[int, int]] = field(default_factory=list)  # (nr of the INTREKKING, nr it withdraws)
 
     def counts(self) -> dict[str, int]:
         """The balance as it stands when the file has been read: what is accepted, waits."""
@@ -123,9 +122,9 @@ class Reader:
 
     def _judge(self, checked: validate.Checked) -> Judged:
         """Add every reason from outside the row itself, and with them decide on each row."""
-        typed, key = checked.typed, self._basis.key
+        typed, basis = checked.typed, self._basis
         stand = self._profiel.aanlevering == "stand"
-        ids = Ids.of(typed, self._nr, self._profiel.id, key, stand=stand)
+        ids = Ids.of(typed, self._nr, self._profiel.id, basis.keys, stand=stand)
         accepted = self._known(ids)
         routed = self._route(typed)
         fresh = judge(ids.signaal, ids.inhoud, checked.accepted, accepted, verdict.updates(typed, stand)).fresh
@@ -133,11 +132,28 @@ class Reader:
         followed = follow.follow(typed, ids.vorig, accepted, own, ids.nr, self._day, self._profiel.overgangsdatum)
         placed = verdict.place(typed, routed, followed)
         found = [checked.reasons, placed.reasons, *self._permissions(typed, placed)]
-        if self._basis.eerder:  # otherwise nobody can say that a vorig_signaal_id is unknown
-            found.append(followed.redenen)
-        judged = verdict.decide(typed, ids, placed, followed, pa.concat_tables(found), accepted, key, stand=stand)
+        if basis.eerder:  # otherwise nobody can say that a vorig_signaal_id is unknown
+            found += [followed.redenen, follow.moved(typed, followed, placed.gemeentecode, self._day)]
+        spoed, once = self._wishes(typed, placed)
+        klant = verdict.customers(typed, self._profiel.id, once)
+        made = verdict.Made(spoed, klant, basis.keys[0], basis.melding_key, stand)
+        judged = verdict.decide(typed, ids, placed, followed, pa.concat_tables(found), accepted, made)
         self._seen = self._seen.plus(*ids.columns(judged.repeats.fresh, placed.gemeentecode, placed.sector))
         return judged
+
+    def _wishes(self, typed: pa.Table, placed: Placed) -> tuple[verdict.Mask, verdict.Mask]:
+        """Rows that are urgent to an uitvoerder that wants those at once; rows of gemeenten that want no repeats."""
+        ask = self._basis.wensen
+        if ask is None:
+            return np.zeros(typed.num_rows, bool), np.zeros(typed.num_rows, bool)
+        places = pc.binary_join_element_wise(placed.gemeentecode, placed.sector, "|").dictionary_encode()
+        wensen = [ask(*place.split("|")) for place in places.dictionary.to_pylist()]
+        where = np.asarray(places.indices)
+        urgent = {at: wens.spoed for at, wens in enumerate(wensen) if wens.spoed is not None}
+        kinds = meldingen.Kinds(typed["soort"])
+        ground = meldingen.grounds(kinds, typed["bedreigende_situatie"], where, urgent)
+        unwanted = [at for at, wens in enumerate(wensen) if wens.geen_herhaling]
+        return (ground > 0) & np.isin(where, list(urgent)), np.isin(where, unwanted)
 
     def _route(self, typed: pa.Table) -> route.Routed:
         postcode, huisnummer = verdict.column(typed, "postcode"), verdict.column(typed, "huisnummer")
@@ -163,7 +179,7 @@ class Reader:
         """What was accepted before this block: in the register, and higher up in this file."""
         if self._basis.eerder is None:
             return self._seen
-        found = self._basis.eerder(ids.wanted())
+        found = ids.renewed(self._basis.eerder(ids.wanted()))
         if not len(found.nr):
             return self._seen
         return self._seen.plus(found.signaal_hash, found.inhoud_hash, found.nr, found.plek)
@@ -172,11 +188,9 @@ class Reader:
         """Write the accepted rows and count everything."""
         tally, rows = self.tally, judged.accepted(self._basis.ontvangen_op, self._profiel.id)
         self._rows.write(rows)
-        grouped = rows.group_by(["gemeentecode", "sector"]).aggregate([("nr", "count")]).to_pylist()
+        grouped = rows.group_by(["gemeentecode", "sector", "spoed"]).aggregate([("nr", "count")]).to_pylist()
         for one in grouped:
-            tally.partijen[one["gemeentecode"], one["sector"]] += one["nr_count"]
-        withdrawing = rows.filter(pc.and_(pc.equal(rows["soort"], "INTREKKING"), pc.is_valid(rows["vervangt_nr"])))
-        tally.intrekkingen += zip(withdrawing["nr"].to_pylist(), withdrawing["vervangt_nr"].to_pylist(), strict=True)
+            tally.partijen[one["gemeentecode"], one["sector"], one["spoed"]] += one["nr_count"]
         tally.aanvaard += rows.num_rows
         tally.dubbel += int(judged.repeats.dubbel.sum())
 

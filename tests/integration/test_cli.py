@@ -110,6 +110,19 @@ def test_a_configuration_that_holds_is_well(config: Path) -> None:
     assert (data["klopt"], data["partners"], data["problemen"]) == (True, 1, [])
 
 
+def test_a_hash_key_is_replaced_with_an_overlap_that_config_check_ends(config: Path) -> None:
+    made = run_json("keys", "rotate", "--config", config)
+    assert (config / made["bestand"]).stat().st_mode & 0o777 == 0o600
+    settings = config / "nachtpost.toml"
+    [before] = [line for line in settings.read_text().splitlines() if line.startswith("hashsleutels")]
+    settings.write_text(settings.read_text().replace(before, made["instelling"]))
+    [old] = run_json("config", "check", "--config", config)["oude_hashsleutels"]
+    assert old["id"] == 1
+    assert f"Hashsleutel 1 is nog nodig om mee te vergelijken; zij mag weg vanaf {old['mag_weg_vanaf']}" in run(
+        "config", "check", "--config", config
+    )
+
+
 def test_options_may_stand_before_the_command_or_in_the_environment(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

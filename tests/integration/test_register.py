@@ -2,17 +2,30 @@
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 
 from exchange import register
 from exchange.faults import LeaseLost, LedgerBroken, StateConflict
-from exchange.register import aanleveringen, balance, leases, ledger, outbox, signalen, states
-from exchange.register.tables import aanlevering, logboek, metadata, partij, signaal, zending
+from exchange.register import aanleveringen, balance, leases, ledger, outbox, signalen, states, vervolg
+from exchange.register.tables import (
+    aanlevering,
+    batch,
+    logboek,
+    metadata,
+    nacht,
+    partij,
+    signaal,
+    uitzondering,
+    zending,
+)
 
 NU = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
@@ -52,16 +65,25 @@ def rows(nr: int, *lines: int, gemeentecode: str = "0363", first_hash: int = 0) 
     )
 
 
-def check(db: sa.Connection, nr: int, block: pa.Table, withdrawals=(), afgekeurd: int = 0) -> None:
+def naming(block: pa.Table, soort: str, followed: dict[int, int]) -> pa.Table:
+    """The block with what some lines (by nr) name, they being of this soort."""
+    nrs = block["nr"].to_pylist()
+    soorten = [soort if nr in followed else "VROEG" for nr in nrs]
+    at = block.column_names.index("soort")
+    block = block.set_column(at, "soort", pa.array(soorten))
+    return block.append_column("vervangt_nr", pa.array([followed.get(nr) for nr in nrs], pa.int64()))
+
+
+def check(db: sa.Connection, nr: int, block: pa.Table, afgekeurd: int = 0) -> None:
     verdict = aanleveringen.Verdict(
         states.Aanlevering.GECONTROLEERD,
         poging=1,
         regels=block.num_rows + afgekeurd,
         aanvaard=block.num_rows,
         afgekeurd=afgekeurd,
-        partijen={("0363", "Huur"): block.num_rows},
+        partijen={("0363", "Huur", False): block.num_rows},
     )
-    aanleveringen.close(db, aanleveringen.received(db, nr), verdict, NU, accepted=[block], withdrawals=withdrawals)
+    aanleveringen.close(db, aanleveringen.received(db, nr), verdict, NU, accepted=[block])
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_code(engine):
@@ -109,7 +131,7 @@ def test_a_file_is_closed_once(engine):
 def test_a_withdrawal_before_the_freeze_takes_both_rows_out_and_the_balance_holds(engine):
     with engine.begin() as db:
         nr = receive(db)
-        check(db, nr, rows(nr, 2, 3, 4), withdrawals=[(nr << 24 | 4, nr << 24 | 2)], afgekeurd=2)
+        check(db, nr, naming(rows(nr, 2, 3, 4), "INTREKKING", {nr << 24 | 4: nr << 24 | 2}), afgekeurd=2)
         proof = balance.prove(db)
     assert proof.klopt
     assert proof.totals["ingetrokken"] == 2
@@ -120,11 +142,106 @@ def test_a_withdrawal_before_the_freeze_takes_both_rows_out_and_the_balance_hold
 def test_who_withdraws_a_signal_twice_before_it_goes_out_bothers_nobody(engine):
     with engine.begin() as db:
         nr = receive(db)
-        twice = [(nr << 24 | 3, nr << 24 | 2), (nr << 24 | 4, nr << 24 | 2)]
-        check(db, nr, rows(nr, 2, 3, 4), withdrawals=twice)
-        proof = balance.prove(db)
-        assert proof.klopt
-        assert (proof.totals["ingetrokken"], proof.totals["wachtend"]) == (3, 0)
+        twice = {nr << 24 | 3: nr << 24 | 2, nr << 24 | 4: nr << 24 | 2}
+        check(db, nr, naming(rows(nr, 2, 3, 4), "INTREKKING", twice))
+        assert balance.prove(db).totals["ingetrokken"] == 3  # nobody has anything to withdraw
+        assert balance.prove(db).klopt
+
+
+def in_a_batch(db: sa.Connection, nr: int) -> None:
+    """What waits of this aanlevering is frozen into a batch."""
+    db.execute(nacht.insert().values(nacht=date(2026, 11, nr), bevroren_op=NU))
+    made = batch.insert().values(
+        nacht=date(2026, 11, nr),
+        uitvoerder="u",
+        gemeentecode="0363",
+        bestand="b",
+        staat=states.Batch.BEVROREN,
+        regels=1,
+    )
+    [id] = db.execute(made).inserted_primary_key
+    db.execute(partij.update().where(partij.c.aanlevering_nr == nr).values(batch_id=id))
+
+
+def taken_out(db: sa.Connection) -> set[tuple[int, int]]:
+    return {(nr >> 24, nr & 0xFFFFFF) for nr in db.scalars(sa.select(uitzondering.c.signaal_nr))}
+
+
+def points_at(db: sa.Connection, nr: int) -> int | None:
+    followers = sa.select(signaal.c.nr, signaal.c.vervangt_nr).where(signaal.c.nr == nr)
+    return db.execute(sa.select(vervolg.targets(followers))).one().doel
+
+
+def test_an_update_before_delivery_takes_the_old_one_out_and_after_it_points_at_it(engine):
+    with engine.begin() as db:
+        first = receive(db)
+        check(db, first, rows(first, 2, 3))
+        second = receive(db)
+        check(db, second, naming(rows(second, 2), "ACTUALISATIE", {second << 24 | 2: first << 24 | 2}))
+        assert taken_out(db) == {(first, 2)}
+        assert points_at(db, second << 24 | 2) is None  # nobody has what it replaces
+        in_a_batch(db, first)
+        in_a_batch(db, second)
+        third = receive(db)
+        check(db, third, naming(rows(third, 2), "ACTUALISATIE", {third << 24 | 2: second << 24 | 2}))
+        assert taken_out(db) == {(first, 2)}
+        assert points_at(db, third << 24 | 2) == second << 24 | 2
+        assert balance.prove(db).totals["ingetrokken"] == 1
+
+
+def test_who_withdraws_an_update_that_never_went_out_withdraws_what_the_uitvoerder_has(engine):
+    with engine.begin() as db:
+        first = receive(db)
+        check(db, first, rows(first, 2))
+        in_a_batch(db, first)
+        second = receive(db)
+        check(db, second, naming(rows(second, 2), "ACTUALISATIE", {second << 24 | 2: first << 24 | 2}))
+        third = receive(db)
+        check(db, third, naming(rows(third, 2), "INTREKKING", {third << 24 | 2: second << 24 | 2}))
+        assert taken_out(db) == {(second, 2)}  # and the INTREKKING goes out
+        assert points_at(db, third << 24 | 2) == first << 24 | 2
+
+
+def test_who_withdraws_a_repeat_that_was_not_delivered_withdraws_what_it_repeats(engine):
+    with engine.begin() as db:
+        first, second = receive(db), receive(db)
+        check(db, first, rows(first, 2))
+        in_a_batch(db, first)
+        check(db, second, rows(second, 2))
+        repeat = {"signaal_nr": second << 24 | 2, "staat": "NIET_DOORGEZET", "door_signaal_nr": first << 24 | 2}
+        part = db.scalar(sa.select(partij.c.id).where(partij.c.aanlevering_nr == second))
+        db.execute(uitzondering.insert().values(partij_id=part, **repeat))
+        third = receive(db)
+        check(db, third, naming(rows(third, 2), "INTREKKING", {third << 24 | 2: second << 24 | 2}))
+        assert taken_out(db) == {(second, 2)}
+        assert points_at(db, third << 24 | 2) == first << 24 | 2
+        totals = balance.prove(db).totals
+        assert (totals["niet_doorgezet"], totals["ingetrokken"]) == (1, 0)
+
+
+def test_what_was_recorded_before_an_upgrade_is_there_after_it(register_url):
+    """SQLite changes a table by copying it; the rows that point at it must not stand in the way."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(register.__file__).parent / "migrations"))
+    config.attributes["url"] = register_url
+    command.upgrade(config, "0001")
+    made = register.engine(register_url)
+    with made.begin() as db:
+        nr = receive(db)
+        db.exec_driver_sql("INSERT INTO nacht (nacht, bevroren_op) VALUES ('2026-11-23', '2026-11-23 04:30:00')")
+        db.exec_driver_sql(
+            "INSERT INTO batch (id, nacht, uitvoerder, gemeentecode, bestand, staat, regels) "
+            "VALUES (7, '2026-11-23', 'u', '0363', 'b', 'BEVROREN', 1)"
+        )
+        db.exec_driver_sql(
+            "INSERT INTO partij (aanlevering_nr, gemeentecode, sector, aantal, batch_id) "
+            f"VALUES ({nr}, '0363', 'Huur', 1, 7)"
+        )
+    register.upgrade(register_url)
+    with made.begin() as db:
+        assert db.execute(sa.select(partij.c.batch_id, partij.c.spoed)).one() == (7, False)
+        assert db.scalar(sa.select(batch.c.volgnr)) == 1
+    made.dispose()
 
 
 def test_a_missing_row_shows_in_the_balance(engine):

@@ -36,6 +36,7 @@ def judged(*rows: tuple[int, str, str], redenen: pa.Table | None = None) -> Judg
             # a refused row has a gemeente too: the answer must not tell
             "gemeentecode": pa.array(["0363" if len(v) > 4 else v for v in verdicts], pa.string()),
             "sector": pa.array(["Huur"] * len(rows), pa.string()),
+            "spoed": pa.array([id.startswith("SPOED") for _, id, _ in rows], pa.bool_()),
             "melding_nr": pa.array(["M-000000000000"] * len(rows), pa.string()),
         }
     )
@@ -194,6 +195,7 @@ def test_doorgezet_gives_the_shared_reference_and_the_moment() -> None:
             "nr": pa.array([nr]),
             "regelnr": pa.array([5]),
             "signaal_id": ["A-5"],
+            "staat": ["DOORGEZET"],
             "bestemming": ["0363"],
             "uitvoerder": ["Wijkteam Amsterdam"],
             "nacht": pa.array([NIGHT]),
@@ -205,7 +207,38 @@ def test_doorgezet_gives_the_shared_reference_and_the_moment() -> None:
     assert (line["regelnr"], line["signaal_id"], line["staat"]) == ("5", "A-5", "DOORGEZET")
     assert (line["gemeente"], line["nacht"]) == ("Amsterdam", "2026-06-10")
     assert line["doorgezet_op"] == "2026-06-09T12:00:00+02:00"
-    assert frame(answer.doorgezet_bestand(TO, 1)).iloc[0]["doorgezet"] == "1"
+    closed = frame(answer.doorgezet_bestand(TO, {"DOORGEZET": 1, "NIET_DOORGEZET": 2})).iloc[0]
+    assert (closed["doorgezet"], closed["niet_doorgezet"], closed["ingetrokken"]) == ("1", "2", "0")
+
+
+def test_what_never_goes_out_says_why_and_has_no_reference_that_anybody_could_quote() -> None:
+    nothing = pa.array([None, None])
+    rows = pa.table(
+        {
+            "regelnr": pa.array([5, 6], pa.int64()),
+            "signaal_id": ["A-5", "A-6"],
+            "nr": pa.array([4 << 24 | 5, 4 << 24 | 6], pa.int64()),
+            "staat": ["NIET_DOORGEZET", "INGETROKKEN"],
+            "bestemming": ["0363", "0363"],
+            "uitvoerder": ["Schuldhulp Noord", None],
+            "nacht": nothing.cast(pa.date32()),
+            "doorgezet_op": nothing.cast(pa.timestamp("us", "UTC")),
+        }
+    )
+    repeat, withdrawn = (line for _, line in frame(answer.doorgezet_lines(TO, rows)).iterrows())
+    assert (repeat["staat"], repeat["code"], repeat["ernst"], repeat["reden_nr"]) == (
+        *("NIET_DOORGEZET", "W-HER-01", "W"),
+        "1",
+    )
+    assert "niet doorgezet" in repeat["tekst"]
+    assert (withdrawn["staat"], withdrawn["code"], withdrawn["tekst"]) == ("INGETROKKEN", "", "")
+    for line in (repeat, withdrawn):
+        assert (line["signaal_ref"], line["uitvoerder"], line["nacht"], line["doorgezet_op"]) == ("", "", "", "")
+
+
+def test_a_controle_says_of_an_urgent_signal_that_goes_at_once_that_it_goes_today() -> None:
+    found = controle(judged((2, "A-1", "0344"), (3, "SPOED-1", "0344")))
+    assert found["nacht"].tolist() == [str(NIGHT), "2026-06-09"]
 
 
 def text(**columns: list[str]) -> pa.Table:

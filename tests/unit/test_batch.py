@@ -51,8 +51,8 @@ def rows(*given: dict[str, Any]) -> pa.Table:
     table = pa.table({f.name: pa.array([one.get(f.name) for one in whole], f.type) for f in schema})
     address = identity.normalise_address(*(table[n] for n in ("postcode", "huisnummer", "huisletter", "toevoeging")))
     hashes = identity.keyed_hash(address, KEY, "adres")
-    nummers = identity.melding_nr(hashes, table["gemeentecode"], KEY)
-    for name, column in (("adres_hash", hashes), ("melding_nr", nummers)):
+    nummers = identity.melding_bits(address, KEY)
+    for name, column in (("adres_hash", hashes), ("melding", nummers)):
         table = table.set_column(table.column_names.index(name), name, column)
     return table
 
@@ -106,6 +106,12 @@ def test_an_empty_part_of_the_name_leaves_no_double_space() -> None:
     nobody = {"voorletters": None, "voorvoegsel": None, "achternaam": None}
     assert built(rows({}, nobody))[1]["naamregel"].tolist() == ["J. van den Berg", ""]
     assert built(rows(nobody))[1]["naamregel"].tolist() == [""]
+
+
+def test_a_row_without_any_name_is_a_row_all_the_same() -> None:
+    nobody = dict.fromkeys(("voorletters", "voorvoegsel", "achternaam"))
+    found = built(rows({}, {"soort": "INTREKKING", **nobody}))[1]
+    assert found["naamregel"].tolist() == ["J. van den Berg", ""]
 
 
 def test_signals_of_two_partners_at_one_address_are_one_melding_with_its_own_totals() -> None:
@@ -204,6 +210,23 @@ def test_herhaald_is_the_same_partner_with_an_amount_that_is_not_higher(amount: 
     table = rows({"bedrag_cent": amount})
     found = built(table, earlier_of(table, {"ontvangen_op": date(2026, 5, 2)}))[1]
     assert (found["herhaalde_melding"].item(), found["vorig_bedrag_euro"].item()) == (repeated, "100,00")
+
+
+def test_what_its_partner_withdrew_or_replaced_is_repeated_by_nobody_and_counts_as_earlier_once() -> None:
+    table = rows({"bedrag_cent": 1})
+    found = built(table, earlier_of(table, {"ontvangen_op": date(2026, 6, 2), "vervallen": 1}))[1]
+    assert (found["herhaalde_melding"].item(), found["vorig_bedrag_euro"].item()) == ("N", "")
+    assert (found["opeenvolgend"].item(), found["matching"].item()) == ("J", "ENKELVOUDIG")
+
+
+def test_a_repeat_is_not_marked_in_the_sectors_where_the_gemeente_wants_no_mark() -> None:
+    table = rows({"bedrag_cent": 1, "sector": "Huur"})
+    past = earlier_of(table, {"ontvangen_op": date(2026, 5, 2)})
+    marks = [
+        built(table, past, ongemarkeerd={1: sectors})[1]["herhaalde_melding"].item()
+        for sectors in ([], ["Huur"], ["Zorg"])
+    ]
+    assert marks == ["J", "", "J"]
 
 
 def test_another_partner_s_earlier_amount_is_not_shown() -> None:

@@ -233,6 +233,8 @@ def test_everything_wrong_is_said_at_once(folder: Path, keys: Keys) -> None:
         ("nachtpost.toml", "[opslag]", "[intake]\nmax_regels = 16777216\n[opslag]", "intake.max_regels", "16777215"),
         ("nachtpost.toml", "[opslag]", "[onzin]\na = 1\n[opslag]", "onzin", "kennen wij niet"),
         ("nachtpost.toml", '{ id = 1', '{ id = 1, bestand = "keys/hash-1.key" }, { id = 1', "opslag", "eigen id"),
+        ("nachtpost.toml", '{ id = 1', '{ id = 2, bestand = "keys/hash-1.key" }, { id = 1', "opslag", "ontbreekt van"),
+        ("uitvoerders/zuid.toml", "van =", 'herhaalde_meldingen = "ja", van =', "gemeenten nr. 1, herhaalde_meldingen", "markeren"),  # noqa: E501
         ("nachtpost.toml", "keys/hash-1.key", "keys/hash-2.key", "opslag.hashsleutels id 1", "bestaat niet"),
     ],
 )  # fmt: skip
@@ -501,6 +503,24 @@ def test_a_country_is_read_within_seconds(folder: Path, keys: Keys) -> None:
 
     assert config.overeenkomsten.num_rows == 20_000
     assert seconds < 6, f"{seconds:.1f} s"  # 1-2 s on an idle machine
+
+
+def test_a_hash_key_stays_as_long_as_the_register_holds_what_it_made(folder: Path) -> None:
+    second = '"keys/hash-1.key", van = 2026-01-01 }, { id = 2, bestand = "keys/opslag.key", van = 2026-07-31 }]'
+    change(folder, "nachtpost.toml", '"keys/hash-1.key" }]', second)
+    assert [(key.id, day) for key, day in load(folder).opslag.may_go()] == [(1, date(2027, 2, 28))]
+
+
+def test_a_gemeente_is_served_as_it_wishes_for_as_long_as_it_wishes_so(folder: Path) -> None:
+    change(
+        folder,
+        "uitvoerders/zuid.toml",
+        "van = 2021-01-01 }",
+        'van = 2021-01-01, tot = 2025-12-31 }, { code = "0363", van = 2026-01-01, herhaalde_meldingen = "ontvangen" }',
+    )
+    config = load(folder)
+    wishes = [config.bediening_of("0363", date(year, 6, 1), "Huur") for year in (2020, 2025, 2026)]
+    assert [one and one.herhaalde_meldingen for one in wishes] == [None, "markeren", "ontvangen"]
 
 
 VERTALING = """

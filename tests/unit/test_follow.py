@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from transforms.follow import Followed, follow, place
+from transforms.follow import Followed, follow, moved, place
 from transforms.repeats import Accepted
 
 DAY = date(2026, 11, 23)
@@ -73,3 +73,19 @@ def test_without_vorig_signaal_id_nothing_is_followed_and_nothing_said():
 )
 def test_an_unknown_earlier_signal(soort, overgangsdatum, cells, code):
     assert codes(one(soort, overgangsdatum=overgangsdatum, **cells)) == [code]
+
+
+@pytest.mark.parametrize(
+    ("soort", "here", "there", "expected"),
+    [
+        ("ACTUALISATIE", "0363", "0363", []),
+        ("ACTUALISATIE", "0363", "0344", ["W-SIG-07"]),
+        ("ACTUALISATIE", "0363", "0457", []),  # Weesp became Amsterdam
+        ("INTREKKING", "0363", "0344", []),
+        ("ACTUALISATIE", "", "0344", []),  # refused for its address already
+    ],
+)
+def test_an_update_that_leaves_its_gemeente_is_warned_about(soort, here, there, expected):
+    followed = one(soort, accepted=known(7, 42, there))
+    table = pa.table({"regelnr": [9], "soort": [soort]})
+    assert moved(table, followed, pa.array([here]), DAY)["code"].to_pylist() == expected

@@ -152,3 +152,9 @@ def test_numbers_become_codes_with_leading_zeros() -> None:
 )
 def test_the_one_gemeente_that_a_code_has_become(code: str, dag: date, now: str) -> None:
     assert gemeenten.current(code, dag) == now
+
+
+def test_what_a_gemeente_has_been_are_all_that_went_into_it_and_itself() -> None:
+    assert gemeenten.having_been(["0363"], date(2022, 3, 23)) == ["0363"]
+    assert gemeenten.having_been(["0363"], date(2022, 3, 24)) == ["0363", "0457"]  # Weesp
+    assert "0788" in gemeenten.having_been(["0757"], TODAY)  # a part of Haaren went to Boxtel

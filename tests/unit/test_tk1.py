@@ -23,9 +23,8 @@ NR = 5 << 24 | 7
 [REF] = identity.signaal_ref(np.array([NR])).to_pylist()
 OTHERS = identity.signaal_ref(np.array([6 << 24 | 2])).to_pylist()[0]
 UNKNOWN = identity.signaal_ref(np.array([99 << 24 | 9])).to_pylist()[0]
-ADDRESS = pa.array([77], pa.int64())
-[MELDING] = identity.melding_nr(ADDRESS, pa.array(["0344"]), KEY).to_pylist()
-BITS = identity.melding_bits(ADDRESS, pa.array(["0344"]), KEY)
+BITS = identity.melding_bits(pa.array(["1234AB|12|"]), KEY)
+[MELDING] = identity.melding_nr(BITS).to_pylist()
 GOOD = {"signaal_ref": REF, "status": "Opgepakt", "status_datum": "2026-04-08"}
 EMPTY = pa.table({"signaal_nr": pa.array([], pa.int64()), **{name: pa.array([], pa.string()) for name in VERTELD}})
 

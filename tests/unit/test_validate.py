@@ -143,6 +143,7 @@ def test_one_thing_wrong_gives_one_reason_and_refuses_the_row(
 
 WARNED: list[tuple[dict[str, str], Rules, str, str]] = [
     (EINDE | {"gebeurtenis_datum": "2026-07-15"}, HUUR, "W-EIN-01", "gebeurtenis_datum"),
+    (EINDE | {"soort": "AFSLUITING", "gebeurtenis_datum": "2026-07-15"}, HUUR, "W-EIN-01", "gebeurtenis_datum"),
     (EINDE | {"vorig_signaal_id": ""}, HUUR, "W-EIN-02", "vorig_signaal_id"),
     (VROEG | {"oudste_vervaldatum": "2026-06-10"}, HUUR, "W-VEN-01", "oudste_vervaldatum"),
     (VROEG | {"oudste_vervaldatum": "2026-01-01"}, Rules(TODAY, ("Zorg",)), "W-VEN-01", "oudste_vervaldatum"),

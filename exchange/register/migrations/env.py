@@ -2,6 +2,7 @@
 
 from typing import Any, Literal
 
+import sqlalchemy as sa
 from alembic import context
 
 from exchange.register import engine
@@ -13,7 +14,11 @@ def render(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, Instant) else False
 
 
-with engine(context.config.attributes["url"]).begin() as connection:
+register = engine(context.config.attributes["url"])
+if register.dialect.name == "sqlite":
+    # what ALTER TABLE cannot do, a copy of the table does; dropping the old one must not look like dropping its rows
+    sa.event.listen(register, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys=OFF"))
+with register.begin() as connection:
     context.configure(
         connection=connection,
         target_metadata=metadata,
