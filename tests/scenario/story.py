@@ -113,7 +113,13 @@ def story() -> list[Sent]:
             (_withdrawn("EN-2-IN", "EN-2", "REGELING", "Energie"),),
             "withdrawn after delivery, on the last day of Weesp: Amsterdam's uitvoerder receives it",
         ),
-        Sent(d(4, 1), HUUR, (_signal(HUUR, d(4, 1), "HU-3", 82000),), "repeated, where repeats are not received"),
+        Sent(
+            d(4, 1),
+            HUUR,
+            (_signal(HUUR, d(4, 1), "HU-3", 82000),),
+            "repeated: Amsterdam receives no repeats, but its uitvoerder never had the signal itself",
+        ),
+        Sent(d(4, 4), HUUR, (_signal(HUUR, d(4, 4), "HU-3-NOG", 82000),), "repeated, and now not delivered"),
         Sent(
             d(4, 5),
             HUUR,

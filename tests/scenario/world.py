@@ -50,6 +50,7 @@ van = 2021-01-01
 [[gemeenten]]
 code = "0363"
 van = 2021-01-01
+herhaalde_meldingen = "niet_ontvangen"
 """,
 }
 
@@ -168,7 +169,7 @@ def _keyring(own: Path, fingerprint: str) -> pgp.Keyring:
 
 
 def _configure(config: Path) -> None:
-    (config / "keys" / "hash-1.key").write_bytes(b64encode(bytes(range(32))))  # melding_nr is the same each time
+    (config / "keys" / "opslag.key").write_bytes(b64encode(bytes(range(32))))  # melding_nr is the same each time
     settings = config / "nachtpost.toml"
     settings.write_text(settings.read_text().replace("stil_seconden = 0.5", "stil_seconden = 0"))
     for uitvoerder, served in _SERVES.items():
