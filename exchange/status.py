@@ -109,6 +109,7 @@ def newest_ref(exchange: Exchange, partner: str, signaal_id: str) -> str | None:
     """The signaal_ref of the newest accepted signaal that `partner` gave this id; None when there is none."""
     query = (
         sa.select(sa.func.max(signaal.c.nr))
+        .select_from(signaal)
         .join(aanlevering, aanlevering.c.nr == aanlevering_of(signaal.c.nr))
         .where(signaal.c.signaal_id == signaal_id, aanlevering.c.partner == partner)
     )

@@ -100,7 +100,9 @@ class Batch(pandera.DataFrameModel):
     )
     soort: Tekst = kolom("soort signaal", "VROEG", waarden=SOORTEN)
     vervangt_signaal_ref: Tekst = kolom(
-        "het eerdere signaal waarop dit volgt of dat is ingetrokken", "S00000G0003C", SIGNAAL_REF_OF_LEEG
+        "het eerdere signaal waarop dit volgt of dat is ingetrokken; leeg als u dat nooit ontving",
+        "S00000G0003C",
+        SIGNAAL_REF_OF_LEEG,
     )
     reden_intrekking: Tekst = kolom("waarom de partner intrekt", "BETAALD")
     urgent: Tekst = kolom("J alleen om een reden die de partner of uw instelling noemt", "N", waarden=JA_NEE)
