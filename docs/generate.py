@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import jinja2
 import pandera.pandas as pandera
 
-from exchange.configuration import Levering
+from exchange.configuration import Levering, regels
 from exchange.configuration.models import IntakeSettings, Profiel, UitleveringSettings
 from exchange.steps import answers, proef
 from exchange.steps.check_file import check_file
@@ -29,7 +29,6 @@ from schemas.nacht import UITLEVERING
 from schemas.retourcodes import Niveau, Retourcode
 from schemas.uitkomst import UITKOMSTEN
 from transforms import dates, lines
-from transforms.rules import VENSTERS, Rules
 
 HERE = Path(__file__).parent
 DOCUMENTS = ("koppelvlak-partner.md", "koppelvlak-uitvoerder.md")
@@ -99,7 +98,9 @@ def render(name: str) -> str:
         soorten=", ".join(SOORT.waarden),
         redenen=", ".join(REDEN_INTREKKING.waarden),
         sectoren=", ".join(SIGNAALPARTNER.waarden),
-        vensters=table(("sector", "achterstand"), ((name, str(one)) for name, one in VENSTERS.items())),
+        vensters=table(("sector", "achterstand", "vanaf", "bron"), _rules_of("termijn_dagen")),
+        einde=table(("sector", "werkdagen", "vanaf", "bron"), _rules_of("einde_levering_werkdagen")),
+        experimenteel=", ".join(one.sector for one in regels.landelijk() if one.regel == "experimenteel"),
         retourcodes=_codes(lambda code: code[2:5] != "TKB"),
         retourcodes_tk=_codes(_in_terugkoppeling),
         waarschuwingen=table(("code", "tekst", "bron"), _warnings()),
@@ -108,7 +109,6 @@ def render(name: str) -> str:
         intake=IntakeSettings(),
         uitlevering=UitleveringSettings(),
         nacht=UITLEVERING,
-        werkdagen=Rules.einde_levering_werkdagen,
         half=", ".join(f"`{ending}`" for ending in HALF),
         opgehaald=DONE,
         langste_naam=LONGEST_NAME,
@@ -120,6 +120,13 @@ def render(name: str) -> str:
         dates=dates,
         slotzin=terugmelding.SLOTZIN,
     )
+
+
+def _rules_of(name: str) -> Iterator[tuple[str, ...]]:
+    """The lines of one regel that hold in the whole country."""
+    for one in regels.landelijk():
+        if one.regel == name:
+            yield one.sector, str(one.waarde), str(one.van), one.bron
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

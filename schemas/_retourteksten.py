@@ -77,6 +77,10 @@ TEKSTEN: tuple[tuple[str, str, str, str], ...] = (
     ("W-SIG-07", "regel", _ONTWERP, f"Dit signaal hoort bij een andere gemeente dan het eerdere. {_WEL} Is het eerdere al doorgezet, trek het dan in: soort INTREKKING met reden_intrekking VERHUISD."),
     ("W-HER-01", "regel", "DDAS: herhaalde melding; keuze van de gemeente", f"U hebt deze achterstand al eerder gemeld en het bedrag is niet hoger. De gemeente ontvangt zulke herhaalde meldingen niet. {_DOOR} Wordt het bedrag hoger, meld het dan opnieuw."),
     ("W-VEN-01", "veld", "DDAS; NVVK 30-11-2022", f"De achterstand valt buiten de termijn voor {{sector}} ({{termijn}}). {_WEL} De gemeente beslist of het signaal wordt opgepakt."),
+    ("E-VEN-01", "veld", "convenant art. 6, overwegingen m en n: afspraak met de gemeente", f"De achterstand valt buiten de termijn die de gemeente voor {{sector}} heeft afgesproken ({{termijn}}). {_AF} Lever het signaal opnieuw aan als de achterstand daarbinnen valt."),
+    ("W-DRE-01", "veld", "Divosa 2025: drempelbedrag van de gemeente", f"Het bedrag is lager dan het drempelbedrag van {{naam}} ({{bedrag}} euro). {_WEL} De gemeente beslist of het signaal wordt opgepakt."),
+    ("E-DRE-01", "veld", "convenant art. 6, overwegingen m en n: afspraak met de gemeente", f"Het bedrag is lager dan het drempelbedrag van {{naam}} ({{bedrag}} euro). {_AF} Lever het signaal opnieuw aan als de achterstand hoger is."),
+    ("E-EXP-01", "veld", "Wgs art. 2; Stcrt. 2024-10148, Stcrt. 2025-17636", f"Voor {{sector}} mag alleen worden gemeld aan gemeenten die daarvoor zijn aangewezen; {{naam}} is dat vandaag niet. {_DOOR} Lever het niet opnieuw aan zolang dat zo is."),
     # terugkoppeling of an uitvoerder
     ("E-TKB-01", "veld", "convenant, Digitaal Meldpunt: onbekend en van een ander klinken gelijk", f"Dit signaal_ref of melding_nr hoort niet bij een signaal dat aan u is geleverd. {_AF} Controleer de schrijfwijze."),
     ("E-TKB-02", "regel", _ONTWERP, f"Vul precies één van signaal_ref en melding_nr in. {_AF} Lever de regel daarna opnieuw aan."),

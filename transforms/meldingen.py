@@ -111,7 +111,7 @@ class Kinds:
     def __init__(self, soort: pa.ChunkedArray | pa.Array) -> None:
         encoded = text(soort).dictionary_encode()
         self.names: list[str] = encoded.dictionary.to_pylist()
-        self.index = _ints(encoded.indices)
+        self.index = _ints(encoded.indices.fill_null(-1))
 
     def among(self, *names: str) -> Mask:
         """Which rows are of one of these kinds."""

@@ -16,27 +16,6 @@ import pyarrow.compute as pc
 from schemas import waarden
 from schemas.codelijsten import SOORT, opsomming
 from schemas.signaal import KOLOMMEN, VOORWAARDEN, Judge
-from transforms.dates import working_days_between
-
-
-@dataclass(frozen=True)
-class Venster:
-    """Arrears window of a sector, in days from the oldest due date to the peildatum, both ends included."""
-
-    van: int
-    tot: int | None = None
-
-    def __str__(self) -> str:
-        return f"vanaf {self.van} dagen" if self.tot is None else f"{self.van} tot en met {self.tot} dagen"
-
-
-#: DDAS; NVVK 30-11-2022. A default for the settings; outside it is a warning, never a refusal.
-VENSTERS: Mapping[str, Venster] = {
-    "Huur": Venster(30),
-    "Energie": Venster(30),
-    "Water": Venster(30),
-    "Zorg": Venster(30, 100),
-}
 
 
 @dataclass(frozen=True)
@@ -54,10 +33,7 @@ class Rules:
     #: by `validate.undeclared`.
     verklaring_per_overeenkomst: bool = False
     geboortedatum: bool = False  #: does any overeenkomst name it? Otherwise not read and not kept
-    klantnummer_sectoren: frozenset[str] = frozenset({"Energie", "Water"})
-    maanden_sectoren: frozenset[str] = frozenset({"Huur"})
-    vensters: Mapping[str, Venster] = field(default_factory=lambda: VENSTERS)
-    einde_levering_werkdagen: int = 20
+    verplicht: Mapping[str, frozenset[str]] = field(default_factory=dict)  #: per column the sectors that require it
 
     @property
     def verklaard(self) -> frozenset[str]:
@@ -98,15 +74,8 @@ def judges(rows: pa.Table, rules: Rules, bedragkolom: str) -> Judges:
     for veld in VOORWAARDEN:
         rule("E-VWD-01", veld, _demands(bool(KOLOMMEN[veld].voorwaarde), meldt))
     rule("E-SIG-05", "vorig_signaal_id", lambda values: pc.not_equal(values, _column(rows, "signaal_id")))
-    _warnings(rows, rules, found)
+    _warnings(rows, found)
     return found
-
-
-def warning_slots(rules: Rules, code: str, sector: str | None) -> dict[str, str]:
-    """Slots of W-EIN-01 and W-VEN-01."""
-    if code == "W-VEN-01" and sector is not None:
-        return {"sector": sector, "termijn": str(rules.vensters[sector])}
-    return {"werkdagen": str(rules.einde_levering_werkdagen)} if code == "W-EIN-01" else {}
 
 
 def error_slots(rules: Rules, code: str, soort: str | None) -> dict[str, str]:
@@ -119,38 +88,16 @@ def error_slots(rules: Rules, code: str, soort: str | None) -> dict[str, str]:
     return {"veld2": "peildatum"} if code == "E-VLD-07" else {}
 
 
-def _warnings(rows: pa.Table, rules: Rules, found: Judges) -> None:
+def _warnings(rows: pa.Table, found: Judges) -> None:
     soort = _column(rows, "soort")
     ends = pc.is_in(soort, pa.array(["EINDELEVERING", "AFSLUITING"]))
     if pc.any(ends).as_py():
         alone = pc.and_(ends, pc.is_null(_column(rows, "vorig_signaal_id")))
         found.setdefault("vorig_signaal_id", []).append(("W-EIN-02", lambda _values: pc.invert(alone)))
-        supply = _true_else_null(ends)
-
-        def in_time(values: pa.Array) -> pa.BooleanArray:
-            days = working_days_between(rules.ontvangen_op, values)
-            return _given(supply, pc.greater_equal(days, rules.einde_levering_werkdagen))
-
-        found.setdefault("gebeurtenis_datum", []).append(("W-EIN-01", in_time))
-    if rules.vensters:
-        found.setdefault("oudste_vervaldatum", []).append(("W-VEN-01", lambda values: _in_window(rows, rules, values)))
 
 
 def _demands(value: bool, scope: pa.BooleanArray) -> Judge:
     return lambda values: _given(scope, pc.equal(values, value))
-
-
-def _in_window(rows: pa.Table, rules: Rules, oldest: pa.Array) -> pa.BooleanArray:
-    """VROEG and ACTUALISATIE only: the others must be followed up outside the window as well (VNG, NVVK)."""
-    sector, soort = _column(rows, "sector"), _column(rows, "soort")
-    days = pc.subtract(_column(rows, "peildatum").cast(pa.int32()), oldest.cast(pa.int32()))
-    inside = pa.nulls(rows.num_rows, pa.bool_())
-    for naam, venster in rules.vensters.items():
-        fits = pc.greater_equal(days, venster.van)
-        if venster.tot is not None:
-            fits = pc.and_(fits, pc.less_equal(days, venster.tot))
-        inside = pc.if_else(pc.fill_null(pc.equal(sector, naam), False), fits, inside)
-    return _given(_true_else_null(pc.is_in(soort, pa.array(["VROEG", "ACTUALISATIE"]))), inside)
 
 
 def _column(rows: pa.Table, veld: str) -> pa.Array:

@@ -63,7 +63,7 @@ def validate(table: pa.Table, rules: Rules, onleesbaar: Mapping[str, Positions] 
 
     table: string columns with SIG1 names (absent ones count as empty) and `regelnr` int64. onleesbaar: per column the
     rows whose text is not what a profile says it is, whatever it looks like. Codes: E-VLD-01 to -10, E-VWD-01,
-    E-PRV-01, E-SIG-05, W-EIN-01, W-EIN-02, W-VEN-01.
+    E-PRV-01, E-SIG-05, W-EIN-02.
     """
     regelnr = table["regelnr"].to_numpy()
     bedragkolom = "bedrag_euro" if "bedrag_euro" in table.column_names else "bedrag_cent"
@@ -117,10 +117,9 @@ def _required(veld: str, text: Text, kinds: _Kinds, rules: Rules, rows: int) -> 
         return np.zeros(rows, bool)
     if veld == "sector" and len(rules.sectoren) > 1:
         return kinds.in_letters("VAEWI")
-    if veld == "klantnummer":
-        return kinds.in_letters("VAEW") & _in_sector(text, rules, rules.klantnummer_sectoren, rows)
-    if veld == "maanden_achterstand":
-        return kinds.in_letters("VAE") & _in_sector(text, rules, rules.maanden_sectoren, rows)
+    if veld in ("klantnummer", "maanden_achterstand"):
+        letters = "VAEW" if veld == "klantnummer" else "VAE"
+        return kinds.in_letters(letters) & _in_sector(text, rules, rules.verplicht.get(veld, frozenset()), rows)
     if veld in ("soort", "signaal_id"):
         return np.ones(rows, bool)
     return kinds.in_letters(KOLOMMEN[veld].verplicht)
@@ -132,7 +131,7 @@ def _in_sector(text: Text, rules: Rules, sectoren: frozenset[str], rows: int) ->
     if "sector" not in text:
         return np.zeros(rows, bool)
     sector = typed_column("sector", text["sector"])
-    mask: Mask = pc.is_in(sector, pa.array(sorted(sectoren))).to_numpy(zero_copy_only=False)
+    mask: Mask = pc.is_in(sector, pa.array(sorted(sectoren), pa.string())).to_numpy(zero_copy_only=False)
     return mask
 
 
@@ -269,14 +268,12 @@ def _described(
         given = text[veld].take(pa.array(rows))
         near = [detail({"veld": veld, "suggestie": lijst.nearest(value)}) for value in given.dictionary.to_pylist()]
         return _with_details(regelnr[rows], code, veld, pa.array(near, pa.string()).take(given.indices))
-    if code in ("W-VEN-01", "E-VLD-10"):
-        which = typed["sector" if code == "W-VEN-01" else "soort"].take(pa.array(rows)).combine_chunks()
-        encoded = which.dictionary_encode()
-        slots = regels.warning_slots if code == "W-VEN-01" else regels.error_slots
-        texts = [detail({"veld": veld, **slots(rules, code, value)}) for value in encoded.dictionary.to_pylist()]
+    if code == "E-VLD-10":
+        encoded = typed["soort"].take(pa.array(rows)).combine_chunks().dictionary_encode()
+        kinds_given = encoded.dictionary.to_pylist()
+        texts = [detail({"veld": veld, **regels.error_slots(rules, code, value)}) for value in kinds_given]
         return _with_details(regelnr[rows], code, veld, pa.array(texts, pa.string()).take(encoded.indices))
-    extra = regels.warning_slots(rules, code, None) | regels.error_slots(rules, code, None)
-    return reasons(regelnr[rows], code, veld, {"veld": veld, **extra})
+    return reasons(regelnr[rows], code, veld, {"veld": veld, **regels.error_slots(rules, code, None)})
 
 
 def _absent(veld: str, rows: Positions, kinds: _Kinds, regelnr: npt.NDArray[np.int64]) -> pa.Table:

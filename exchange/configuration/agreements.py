@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -46,6 +47,14 @@ class Agreements:
     table: pa.Table
     lines: list[int]
     problems: list[Problem]
+
+    def has(self, partner: str, gemeentecode: str) -> bool:
+        """Whether the two have an overeenkomst, on whatever day."""
+        return (partner, gemeentecode) in self._pairs
+
+    @cached_property
+    def _pairs(self) -> set[tuple[str, str]]:
+        return set(zip(self.table["partner"].to_pylist(), self.table["gemeentecode"].to_pylist(), strict=True))
 
 
 def read(path: Path, partners: Collection[str], lives: Mapping[str, tuple[date, date]]) -> Agreements:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from exchange.configuration import agreements, coverage, keys, problems, vertaling
+from exchange.configuration import agreements, coverage, keys, problems, regels, vertaling
 from exchange.configuration.models import (
     Bediening,
     ExchangeSettings,
@@ -51,6 +51,7 @@ class Configuration:
     partners: Mapping[str, Partner]
     uitvoerders: Mapping[str, Uitvoerder]
     overeenkomsten: pa.Table
+    regels: regels.Regels
 
     def path(self, name: str | Path) -> Path:
         """The absolute place of a file that the configuration names."""
@@ -116,6 +117,8 @@ def load(folder: Path) -> Configuration:
     serving = dict(_found(uitvoerders))
     wrong += coverage.check_serving(serving, lives)
     known = {partner.id: partner for _, partner in _found(partners)}
+    own, said = regels.read(folder, known, lives, agreed.has)
+    wrong += [*said, *regels.check_experiments(agreed, known, own)]
     if len(serving) == len(uitvoerders):  # a file that cannot be read would look like a gap
         wrong += coverage.check_gaps(agreed, known, serving.values(), lives)
     if wrong or settings is None:
@@ -131,6 +134,7 @@ def load(folder: Path) -> Configuration:
         partners=known,
         uitvoerders={uitvoerder.id: uitvoerder for uitvoerder in serving.values()},
         overeenkomsten=agreed.table,
+        regels=regels.Regels(own),
     )
 
 

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from exchange.configuration import Bediening, Configuration, Partner, Profiel
 from exchange.configuration.models import IntakeSettings
+from exchange.configuration.regels import Regels
 from exchange.context import Exchange, local_date
 from exchange.reference import PostcodeTable
 from exchange.register import signalen
@@ -27,11 +28,12 @@ from transforms.repeats import Accepted
 @dataclass(frozen=True)
 class Bestemmingen:
     """Where signals go and whether they may: the table of addresses, the gemeenten (codes) that an uitvoerder serves on
-    the day of receipt, and the lines of this partner in overeenkomsten.csv."""
+    the day of receipt, the lines of this partner in overeenkomsten.csv, and what signals are held to."""
 
     postcodes: PostcodeTable
     aangesloten: frozenset[str]
     overeenkomsten: pa.Table
+    regels: Regels
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class Wensen:
 @dataclass(frozen=True)
 class Basis:
     """`keys` make the hashes by which signals are compared, newest first; `melding_key` makes every melding_nr;
-    `eerder` finds the hashes (by whichever of the keys) of signals accepted before. `wensen` are those of
-    the uitvoerder of a gemeente (code) and sector."""
+    `eerder` finds the hashes (by whichever of the keys) of signals accepted before. `wensen` are those of the
+    uitvoerder of a gemeente (code) and sector."""
 
     profiel: Profiel
     ontvangen_op: datetime
@@ -81,6 +83,7 @@ def bestemmingen(config: Configuration, postcodes: PostcodeTable, partner: Partn
         postcodes=postcodes,
         aangesloten=frozenset(one.code for one in served if one.holds(day)),
         overeenkomsten=every.filter(pc.equal(every["partner"], partner.id)),
+        regels=config.regels,
     )
 
 

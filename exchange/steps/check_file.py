@@ -36,6 +36,7 @@ _ALWAYS = (
 _WITHOUT_AGREEMENTS = (
     "Bij welke gemeente een adres hoort, en of die gemeente is aangesloten.",
     "Of er een overeenkomst geldt voor dat soort signaal.",
+    "Termijnen en drempelbedragen van een gemeente of overeenkomst, en aanwijzingen voor experimentele sectoren.",
     "De kolom geboortedatum: die lezen wij alleen als een overeenkomst erom vraagt.",
 )
 

@@ -20,10 +20,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from exchange.configuration import Profiel, agreements
+from exchange.configuration.regelbestand import MAY_BE_REQUIRED
+from exchange.configuration.regels import Regels
 from exchange.context import local_date
 from exchange.steps.basis import Basis
 from schemas.signaal import VOORWAARDEN
-from transforms import follow, lines, meldingen, parse, privacy, route, validate, verdict
+from transforms import follow, grenzen, lines, meldingen, parse, privacy, route, validate, verdict
+from transforms.grenzen import Geldend
 from transforms.repeats import Accepted, judge
 from transforms.rules import Rules
 from transforms.verdict import Ids, Judged, Placed
@@ -77,9 +80,10 @@ class Reader:
         self._seen = Accepted()
         self._drift = privacy.KlantnummerDrift()
         goes = basis.bestemmingen
+        self._regels = goes.regels if goes else Regels()
         self._agreements = goes.overeenkomsten if goes else agreements.SCHEMA.empty_table()
         self._declared = _declared(self._agreements, self._day)
-        self._rules = _rules(basis.profiel, self._agreements, bool(self._declared), self._day)
+        self._rules = _rules(basis.profiel, self._regels, self._agreements, bool(self._declared), self._day)
 
     def read(self, fd: int, size: int) -> None:
         """Read the plaintext behind `fd`; raises FileRejected when it cannot be used as a whole."""
@@ -131,7 +135,9 @@ class Reader:
         own = Accepted().plus(*ids.columns(fresh, routed.gemeentecode, typed["sector"]))
         followed = follow.follow(typed, ids.vorig, accepted, own, ids.nr, self._day, self._profiel.overgangsdatum)
         placed = verdict.place(typed, routed, followed)
+        typed = minimised(typed, placed.gemeentecode, self._agreements, self._day)
         found = [checked.reasons, placed.reasons, *self._permissions(typed, placed)]
+        found.append(grenzen.judge(typed, placed.gemeentecode, placed.sector, self._geldend, self._day))
         if basis.eerder:  # otherwise nobody can say that a vorig_signaal_id is unknown
             found += [followed.redenen, follow.moved(typed, followed, placed.gemeentecode, self._day)]
         spoed, once = self._wishes(typed, placed)
@@ -140,6 +146,9 @@ class Reader:
         judged = verdict.decide(typed, ids, placed, followed, pa.concat_tables(found), accepted, made)
         self._seen = self._seen.plus(*ids.columns(judged.repeats.fresh, placed.gemeentecode, placed.sector))
         return judged
+
+    def _geldend(self, gemeentecode: str, sector: str) -> Geldend:
+        return self._regels.geldend(self._profiel.id, gemeentecode, sector, self._day)
 
     def _wishes(self, typed: pa.Table, placed: Placed) -> tuple[verdict.Mask, verdict.Mask]:
         """Rows that are urgent to an uitvoerder that wants those at once; rows of gemeenten that want no repeats."""
@@ -204,17 +213,31 @@ class Reader:
             )
 
 
+def _in_force(agreements: pa.Table, day: date) -> pa.Table:
+    today = pa.scalar(day, pa.date32())
+    open_ = pc.fill_null(pc.greater_equal(agreements["tot"], today), True)
+    return agreements.filter(pc.and_(pc.less_equal(agreements["van"], today), open_))
+
+
 def _declared(agreements: pa.Table, day: date) -> set[str]:
     """Gemeentecodes whose overeenkomst declares the conditions of art. 2 Bgs on `day`."""
-    today = pa.scalar(day, pa.date32())
-    declares = pc.fill_null(pc.less_equal(agreements["verklaring_van"], today), False)
-    in_force = pc.and_(
-        pc.less_equal(agreements["van"], today), pc.fill_null(pc.greater_equal(agreements["tot"], today), True)
-    )
-    return set(agreements.filter(pc.and_(declares, in_force))["gemeentecode"].to_pylist())
+    held = _in_force(agreements, day)
+    declares = pc.fill_null(pc.less_equal(held["verklaring_van"], pa.scalar(day, pa.date32())), False)
+    return set(held.filter(declares)["gemeentecode"].to_pylist())
 
 
-def _rules(profiel: Profiel, agreements: pa.Table, declared: bool, day: date) -> Rules:
+def minimised(typed: pa.Table, gemeentecode: pa.StringArray, agreements: pa.Table, day: date) -> pa.Table:
+    """Without the geboortedatum of whom the overeenkomst with their own gemeente does not name it (AVG art. 5)."""
+    column = typed["geboortedatum"]
+    if column.null_count == typed.num_rows:
+        return typed
+    held = _in_force(agreements, day)
+    named = held.filter(held["geboortedatum"])["gemeentecode"].combine_chunks()
+    kept = pc.if_else(pc.is_in(gemeentecode, value_set=named), column, pa.scalar(None, column.type))
+    return typed.set_column(typed.column_names.index("geboortedatum"), "geboortedatum", kept)
+
+
+def _rules(profiel: Profiel, regels: Regels, agreements: pa.Table, declared: bool, day: date) -> Rules:
     verklaring = profiel.verklaring
     return Rules(
         ontvangen_op=day,
@@ -225,4 +248,5 @@ def _rules(profiel: Profiel, agreements: pa.Table, declared: bool, day: date) ->
         verklaring_tot=verklaring.tot if verklaring else None,
         verklaring_per_overeenkomst=declared,
         geboortedatum=bool(pc.any(agreements["geboortedatum"]).as_py()),
+        verplicht={veld: regels.verplicht(veld, day) for veld in MAY_BE_REQUIRED},
     )

@@ -572,3 +572,11 @@ def test_a_vertaling_that_holds_is_used(folder: Path) -> None:
     path.write_text(path.read_text() + VERTALING)
 
     assert load(folder).partners["woonzo"].profile.kolom("bedrag_euro") == "Saldo"
+
+
+def test_rules_are_checked_with_the_rest(folder: Path) -> None:
+    header = "regel;sector;gemeentecode;partner;van;tot;waarde;gevolg;bron\n"
+    (folder / "regels.csv").write_text(header + "drempel_euro;;0363;;2026-01-01;;50,00;;\n")
+    assert only(folder).file == "regels.csv"
+    (folder / "regels.csv").write_text(header + "drempel_euro;;0363;;2026-01-01;;50,00;;besluit\n")
+    assert load(folder).regels.geldend("woonzo", "0363", "Huur", date(2026, 7, 1)).drempel_cent == 5_000

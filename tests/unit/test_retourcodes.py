@@ -13,7 +13,7 @@ from schemas.retourcodes import RETOURCODES, SlotMissing, detail, reasons, sente
 IMPERSONAL = {
     *("veld", "veld2", "soort", "soorten", "sectoren", "sector", "termijn", "vorm", "voorbeeld", "suggestie"),
     *("kolommen", "ontbreekt", "onbekend", "codering", "regel", "maximum", "scheidingsteken", "verwacht", "gevonden"),
-    *("vingerafdruk", "datum", "tijdstip", "naam", "code", "code1", "code2", "gemeenten", "werkdagen"),
+    *("vingerafdruk", "datum", "tijdstip", "naam", "code", "code1", "code2", "gemeenten", "werkdagen", "bedrag"),
 }
 
 

@@ -1,0 +1,163 @@
+"""What signals are held to, as data with dates and sources: `schemas/regels.csv` of the product (the whole land), and
+`regels.csv` of the configuration for what differs. The most specific line wins: an overeenkomst (partner and gemeente)
+before a gemeente, a gemeente before a sector, and ours last; a line for one sector before one for all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import date, timedelta
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+
+import schemas
+from exchange.configuration import regelbestand
+from exchange.configuration.agreements import FILE as OVEREENKOMSTEN
+from exchange.configuration.agreements import Agreements
+from exchange.configuration.models import Partner
+from exchange.configuration.regelbestand import NAME, Regel, problem
+from exchange.faults import Problem
+from schemas.codelijsten import SIGNAALPARTNER, opsomming
+from transforms.dates import months_later
+from transforms.grenzen import Geldend, Venster
+
+LANDELIJK = Path(schemas.__file__).with_name("regels.csv")
+#: A designation lasts at most five years (Wgs art. 2; see Stcrt. 2024-10148).
+EXPERIMENT_JAREN = 5
+
+
+class Regels:
+    """The lines that hold, asked for per gemeente, sector, partner and day."""
+
+    def __init__(self, own: Iterable[Regel] = ()) -> None:
+        self._layers = [_by_key(own), _by_key(landelijk())]
+
+    def geldend(self, partner: str, gemeentecode: str, sector: str, day: date) -> Geldend:
+        """What signals of `partner` are held to; gemeentecode "" where a row has none."""
+
+        def find(regel: str) -> Regel | None:
+            return self._find(regel, partner, gemeentecode, sector, day)
+
+        found = {regel: find(regel) for regel in ("termijn_dagen", "drempel_euro", "einde_levering_werkdagen")}
+        termijn, drempel, werkdagen = (one and one.waarde for one in found.values())
+        assert termijn is None or isinstance(termijn, Venster)
+        assert drempel is None or isinstance(drempel, int)
+        assert werkdagen is None or isinstance(werkdagen, int)
+        return Geldend(
+            termijn=termijn,
+            drempel_cent=drempel,
+            werkdagen=werkdagen,
+            aangewezen=find("experimenteel") is None or not gemeentecode or find("aangewezen") is not None,
+            weigert=frozenset(name for name, one in found.items() if one and one.gevolg == "weigeren"),
+        )
+
+    def verplicht(self, veld: str, day: date) -> frozenset[str]:
+        """The sectors in which a signaal must have `veld`."""
+        return frozenset(one for one in SIGNAALPARTNER.waarden if self._find("verplicht", "", "", one, day, veld))
+
+    def _find(self, regel: str, partner: str, code: str, sector: str, day: date, which: str = "") -> Regel | None:
+        places = [(code, partner, sector), (code, partner, ""), (code, "", sector), (code, "", "")] if code else []
+        for layer in self._layers:
+            for place in [*places, ("", "", sector)]:
+                for one in layer.get((regel, *place, which), ()):
+                    if one.holds(day):
+                        return one
+        return None
+
+
+@lru_cache(maxsize=1)
+def landelijk() -> tuple[Regel, ...]:
+    """The rules of the whole country, as the product ships them."""
+    found, problems = regelbestand.read(LANDELIJK)
+    assert not problems, problems
+    return tuple(regel for _, regel in found)
+
+
+def read(
+    folder: Path,
+    partners: Mapping[str, Partner],
+    lives: Mapping[str, tuple[date, date]],
+    agreed: Callable[[str, str], bool],
+) -> tuple[list[Regel], list[Problem]]:
+    """The lines of the configuration's file (which may be absent) and everything that is wrong with them.
+
+    lives: per gemeentecode its first day and its last. agreed(partner, gemeentecode): is there an overeenkomst?
+    """
+    path = folder / NAME
+    if not path.exists():
+        return [], []
+    found, problems = regelbestand.read(path)
+    experimental = {one.sector for one in (*landelijk(), *(one for _, one in found)) if one.regel == "experimenteel"}
+    for line, regel in found:
+        problems += [problem(line, *said) for said in _contradictions(regel, partners, lives, agreed, experimental)]
+    problems += _periods(found)
+    return [regel for _, regel in found], problems
+
+
+def check_experiments(agreed: Agreements, partners: Mapping[str, Partner], own: Iterable[Regel]) -> list[Problem]:
+    """Overeenkomsten of partners with nothing but experimental sectors, with a gemeente that is designated for none."""
+    experimental = {one.sector for one in (*landelijk(), *own) if one.regel == "experimenteel"}
+    designated = {(one.sector, one.gemeentecode) for one in own if one.regel == "aangewezen"}
+    bound = {id: one.sectoren for id, one in partners.items() if experimental.issuperset(one.sectoren)}
+    if not bound:
+        return []
+    mend = f"Zet de aanwijzing in {NAME} (regel aangewezen), of haal de overeenkomst weg."
+    table = agreed.table
+    pairs = zip(agreed.lines, table["partner"].to_pylist(), table["gemeentecode"].to_pylist(), strict=True)
+    return [
+        Problem(OVEREENKOMSTEN, f"regel {line}", f"{code} is niet aangewezen voor {opsomming(bound[id])}", mend)
+        for line, id, code in pairs
+        if id in bound and not any((sector, code) in designated for sector in bound[id])
+    ]
+
+
+def _by_key(regels: Iterable[Regel]) -> Mapping[tuple[str, ...], list[Regel]]:
+    found: dict[tuple[str, ...], list[Regel]] = defaultdict(list)
+    for regel in regels:
+        found[regel.key].append(regel)
+    return found
+
+
+def _contradictions(
+    regel: Regel,
+    partners: Mapping[str, Partner],
+    lives: Mapping[str, tuple[date, date]],
+    agreed: Callable[[str, str], bool],
+    experimental: Collection[str],
+) -> Iterable[tuple[str, str]]:
+    """What one line says against the rest of the configuration: (problem, mend)."""
+    code, partner = regel.gemeentecode, partners.get(regel.partner)
+    if code and code not in lives:
+        yield f"gemeentecode {code} bestaat niet", "Gebruik de code van het CBS, vier cijfers met voorloopnullen."
+    elif code and not lives[code][0] <= regel.van <= lives[code][1]:
+        first, last = lives[code]
+        yield f"gemeente {code} bestond niet op de datum in van", f"Zij bestaat van {first} tot en met {last}."
+    if regel.partner and partner is None:
+        yield f"partner {regel.partner} kennen wij niet", "Voeg partners/<id>.toml toe, of verbeter de schrijfwijze."
+    elif partner is not None and regel.sector and regel.sector not in partner.sectoren:
+        yield f"{partner.id} meldt niet voor sector {regel.sector}", f"Kies uit: {', '.join(partner.sectoren)}."
+    elif partner is not None and not agreed(partner.id, code):
+        yield f"{partner.id} en gemeente {code} hebben geen overeenkomst", "Zet die eerst in overeenkomsten.csv."
+    if regel.regel != "aangewezen":
+        return
+    if regel.sector not in experimental:
+        yield f"{regel.sector} is geen experimentele sector", "Een aanwijzing is daar niet nodig: haal de regel weg."
+    if regel.tot is None or regel.tot >= months_later(regel.van, 12 * EXPERIMENT_JAREN):
+        yield "een aanwijzing duurt ten hoogste vijf jaar", "Vul in tot de laatste dag in die de regeling noemt."
+
+
+def _periods(found: Iterable[tuple[int, Regel]]) -> Iterable[Problem]:
+    """Lines of one key follow each other without overlap or gap."""
+    by_key: dict[tuple[str, ...], list[tuple[int, Regel]]] = defaultdict(list)
+    for line, regel in found:
+        by_key[regel.key].append((line, regel))
+    for lines in by_key.values():
+        for (at, one), (line, later) in pairwise(sorted(lines, key=lambda pair: (pair[1].van, pair[0]))):
+            if one.tot is None or one.tot >= later.van:
+                said = f"deze periode overlapt met die op regel {at} (zelfde regel en bereik)"
+                yield problem(line, said, "Sluit de ene af met tot, uiterlijk de dag voordat de andere begint.")
+            elif one.tot + timedelta(days=1) < later.van:
+                said = f"tussen regel {at} en deze regel is een gat van {one.tot} tot {later.van}"
+                yield problem(line, said, "Laat de regels aansluiten, of zet ertussen een regel met wat dan geldt.")
