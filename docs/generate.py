@@ -20,7 +20,7 @@ import pandera.pandas as pandera
 
 from exchange.configuration import Levering, regels
 from exchange.configuration.models import IntakeSettings, Profiel, UitleveringSettings
-from exchange.steps import answers, proef
+from exchange.steps import aansluitlijst, answers, proef
 from exchange.steps.check_file import check_file
 from exchange.steps.pickup import DONE, HALF, LONGEST_NAME
 from schemas import batch, manifest, retourcodes, signaal, terugkoppeling, terugmelding, uitkomst
@@ -77,6 +77,8 @@ def render(name: str) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template(f"{name}.j2").render(
+        lijst_naam=aansluitlijst.NAME,
+        lijst=table(("kolom", "betekenis"), ((f"`{name}`", what) for name, what in aansluitlijst.COLUMNS.items())),
         sig1=table(("kolom", "betekenis", "vorm", "voorbeeld", "verplicht bij"), _sig1()),
         tm1=columns(terugmelding.Terugmelding),
         bat1=columns(batch.Batch),

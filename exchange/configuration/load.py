@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -84,9 +84,12 @@ class Configuration:
         turn = self._turn(gemeentecode, sector, dag)
         return turn and turn.uitvoerder
 
+    def turns_of(self, gemeentecode: str, sector: str) -> Sequence[coverage.Turn]:
+        """Who serves the gemeente for `sector` when, earliest first."""
+        return self._turns.get((gemeentecode, sector), ())
+
     def _turn(self, gemeentecode: str, sector: str, dag: date) -> coverage.Turn | None:
-        turns = self._turns.get((gemeentecode, sector), ())
-        return next((turn for turn in turns if turn.van <= dag <= turn.tot), None)
+        return next((turn for turn in self.turns_of(gemeentecode, sector) if turn.van <= dag <= turn.tot), None)
 
     @cached_property
     def _turns(self) -> Mapping[tuple[str, str], list[coverage.Turn]]:

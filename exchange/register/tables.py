@@ -262,6 +262,15 @@ volgnummer = sa.Table(
     sa.Column("waarde", sa.BigInteger, nullable=False),
 )
 
+#: The list of its gemeenten that each partner was last given (see `exchange.steps.aansluitlijst`).
+aansluitlijst = sa.Table(
+    "aansluitlijst",
+    metadata,
+    sa.Column("partner", sa.String(20), primary_key=True),
+    sa.Column("dag", sa.Date, nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),
+)
+
 #: The ledger: append-only, each entry holding the hash of the one before.
 logboek = sa.Table(
     "logboek",

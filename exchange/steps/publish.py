@@ -6,6 +6,7 @@ temporary one, if the other is ours by its bytes (some servers rename in two ste
 collected, so record it and never upload again.
 
 A night's files wait for the hour of their uitvoerder's profile; what stood there for as long as it says, is removed.
+The first visit of a day also places the list of gemeenten of a partner (`aansluitlijst`).
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from exchange.configuration import Levering
-from exchange.context import Exchange
+from exchange.context import Exchange, local_date
 from exchange.faults import HostKeyMismatch, PartyUnreachable, TargetExists
 from exchange.register import leases, ledger, outbox, states
 from exchange.register.tables import zending
 from exchange.sftp import Connection
-from exchange.steps import collected
+from exchange.steps import aansluitlijst, collected
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +63,12 @@ def publish(exchange: Exchange, nu: Callable[[], datetime]) -> PublishResult:
         receivers |= {
             one.id for one in exchange.config.uitvoerders.values() if collected.past(db, one.id, one.levering, moment)
         }
+    lists = aansluitlijst.due(exchange, local_date(moment))
     with ThreadPoolExecutor(exchange.config.intake.threads) as pool:
-        asked = [pool.submit(_to_party, exchange, receiver, nu) for receiver in sorted(receivers)]
+        asked = [
+            pool.submit(_to_party, exchange, receiver, lists.get(receiver), nu)
+            for receiver in sorted(receivers | lists.keys())
+        ]
     outcomes = [one.result() for one in asked]  # a fault of one is raised when all the others have been served
     return PublishResult(
         gepubliceerd=sum(outcome.gepubliceerd for outcome in outcomes),
@@ -87,7 +92,7 @@ def _levering(exchange: Exchange, receiver: str) -> Levering:
     return uitvoerder.levering if uitvoerder else Levering()
 
 
-def _to_party(exchange: Exchange, receiver: str, nu: Callable[[], datetime]) -> _Outcome:
+def _to_party(exchange: Exchange, receiver: str, listed: bytes | None, nu: Callable[[], datetime]) -> _Outcome:
     done = gone = cleared = 0
     with leases.held(exchange.register, f"publish:{receiver}", nu) as lease:
         if lease is None:  # somebody else is at it, and may have begun before our files were there
@@ -103,6 +108,8 @@ def _to_party(exchange: Exchange, receiver: str, nu: Callable[[], datetime]) -> 
                 for at in range(0, len(rows), TOGETHER):
                     done += _publish_some(exchange, connection, rows[at : at + TOGETHER], lease, nu)
                 cleared = _clear(exchange, connection, receiver, lease, nu)
+                if listed is not None:
+                    aansluitlijst.place(exchange, connection, receiver, listed, local_date(moment))
         except (PartyUnreachable, HostKeyMismatch, TargetExists) as fault:
             # never the name: an answer is named after a file that the partner may have named after somebody
             taken = isinstance(fault, TargetExists)

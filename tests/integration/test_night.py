@@ -589,7 +589,8 @@ def test_a_partner_that_signs_well_but_cannot_be_answered_is_told_so_and_holds_n
             rows = db.execute(sa.select(aanlevering.c.partner, aanlevering.c.staat, aanlevering.c.code)).all()
     assert ("huur-01", "AFGEKEURD", "E-PGP-09") in rows
     assert ("energie-02", "GECONTROLEERD", None) in rows
-    assert {path.suffix for path in (root(exchange) / "sftp" / "huur-01" / "terugmelding").iterdir()} == {".txt"}
+    folder = root(exchange) / "sftp" / "huur-01" / "terugmelding"
+    assert {path.suffix for path in folder.glob("VS_*")} == {".txt"}
 
 
 def test_rows_of_an_uitvoerder_whose_key_cannot_encrypt_wait_until_it_can(exchange, clock, gpg_home):
@@ -639,7 +640,7 @@ def test_a_partner_whose_key_cannot_encrypt_reads_in_plain_text_that_its_file_ca
         pickup.pickup(changed, clock)
         check.check(changed, ["huur-01"], clock)
         publish.publish(changed, clock)
-    answers_ = sorted((root(exchange) / "sftp" / "huur-01" / "terugmelding").iterdir())
+    answers_ = sorted((root(exchange) / "sftp" / "huur-01" / "terugmelding").glob("VS_*"))
     assert {path.suffix for path in answers_} == {".txt"}
     text = next(path for path in answers_ if path.name.startswith(name.partition(".")[0])).read_text()
     told = [(line["soort"], line["bestand"], line["code"]) for line in csv.DictReader(io.StringIO(text), delimiter=";")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,17 @@ def test_what_changed_after_it_was_fetched_comes_in_later_however_many_there_are
         sizes = list(db.scalars(sa.select(aanlevering.c.grootte).where(aanlevering.c.bestand == name)))
     assert sizes[1:] == [len(b"and a third one"), len(b"a second version")]
     assert not (folder / name).exists()
+
+
+def test_the_list_of_gemeenten_is_there_every_day_also_after_a_visit_that_stopped_half_way(exchange, clock):
+    publish.publish(exchange, clock)
+    folder = root(exchange) / "sftp" / "huur-01" / "terugmelding"
+    listed = (folder / "aansluitlijst.csv").read_text()
+    assert listed.startswith("gemeentecode;gemeente;sector;uitvoerder;van;tot;soorten\n")
+    (folder / "aansluitlijst.csv").rename(folder / ".aansluitlijst.csv.tmp")
+    publish.publish(exchange, clock)
+    assert not (folder / "aansluitlijst.csv").exists()  # it was placed today: the partner may have taken it
+    clock.now += timedelta(days=1)
+    publish.publish(exchange, clock)
+    assert [path.name for path in folder.iterdir() if "aansluitlijst" in path.name] == ["aansluitlijst.csv"]
+    assert (folder / "aansluitlijst.csv").read_text() == listed

@@ -22,7 +22,7 @@ from exchange.register.tables import signaal
 from exchange.sandbox import files
 from exchange.sandbox.create import create
 from exchange.sandbox.serve import serving
-from exchange.steps import build, bundle, check, pickup, publish, report
+from exchange.steps import aansluitlijst, build, bundle, check, pickup, publish, report
 from schemas.signaal import KOLOMMEN, VOORWAARDEN
 from tests.scenario.story import AMSTERDAM as STAD
 from tests.scenario.story import ENERGIE, GOOI, HUUR, WATER, Sent
@@ -130,6 +130,15 @@ class World:
                     assert place not in self.received[party], "sent twice"
                     self.received[party][place] = masked(place, content.read())
                 path.unlink()
+        for party in self.exchange.config.partners:
+            self._read_list(party)
+
+    def _read_list(self, party: str) -> None:
+        """The list of its gemeenten lies there every day; kept is each that says something new."""
+        content = (self.folder / "sftp" / party / aansluitlijst.FOLDER / aansluitlijst.NAME).read_bytes()
+        earlier = [told for place, told in self.received[party].items() if "aansluitlijst" in place]
+        if content not in earlier[-1:]:
+            self.received[party][f"{aansluitlijst.FOLDER}/aansluitlijst_{self.nu():%Y%m%d}.csv"] = content
 
 
 def masked(place: str, content: bytes) -> bytes:

@@ -1,0 +1,82 @@
+"""aansluitlijst.csv: where a partner may report, to whom it goes and since when; lies in its folder, new every day.
+
+It holds nothing personal and only the partner's own overeenkomsten, so it is plain text. It replaces itself, so it is
+no zending: the register only knows what was placed on which day, and publish places it with the first visit of a day.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import sqlalchemy as sa
+
+from exchange.configuration import Configuration, Partner
+from exchange.context import Exchange
+from exchange.register.tables import aansluitlijst
+from exchange.sftp import Connection
+from schemas import gemeenten
+from schemas.codelijsten import SOORT
+from transforms import csvbytes
+
+NAME, FOLDER = "aansluitlijst.csv", "terugmelding"
+COLUMNS = {
+    "gemeentecode": "code van het CBS",
+    "gemeente": "naam van de gemeente",
+    "sector": "een van uw sectoren",
+    "uitvoerder": "wie uw signalen voor deze gemeente krijgt",
+    "van": "eerste dag",
+    "tot": "laatste dag; leeg: tot nader bericht",
+    "soorten": "wat u mag melden, met | ertussen",
+}
+
+
+def lines(config: Configuration, partner: Partner, day: date) -> pa.Table:
+    """COLUMNS (text): a line for each gemeente, sector and uitvoerder, of `day` and of what is agreed for later."""
+    rows = sorted(_lines(config, partner, day))
+    return pa.table({name: pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(COLUMNS)})
+
+
+def due(exchange: Exchange, day: date) -> dict[str, bytes]:
+    """Per partner (id) the list that has still to be placed on `day`: not placed yet, or changed since."""
+    with exchange.register.connect() as db:
+        placed = {row.partner: (row.dag, row.sha256) for row in db.execute(sa.select(aansluitlijst))}
+    made = {id: csvbytes.to_csv(lines(exchange.config, one, day)) for id, one in exchange.config.partners.items()}
+    return {id: content for id, content in made.items() if placed.get(id) != (day, _sha256(content))}
+
+
+def place(exchange: Exchange, connection: Connection, partner: str, content: bytes, day: date) -> None:
+    """Put the list there and record it; stopped half-way, the next visit does it again."""
+    temporary, final = f"{FOLDER}/.{NAME}.tmp", f"{FOLDER}/{NAME}"
+    connection.ensure_folder(FOLDER)
+    connection.put(io.BytesIO(content), temporary, len(content))
+    connection.remove(final)
+    connection.rename(temporary, final)
+    values = {"dag": day, "sha256": _sha256(content)}
+    with exchange.register.begin() as db:
+        known = db.execute(aansluitlijst.update().where(aansluitlijst.c.partner == partner).values(**values))
+        if not known.rowcount:
+            db.execute(aansluitlijst.insert().values(partner=partner, **values))
+
+
+def _lines(config: Configuration, partner: Partner, day: date) -> Iterator[tuple[str, ...]]:
+    every = config.overeenkomsten
+    own = every.filter(pc.equal(every["partner"], partner.id)).select(["gemeentecode", "van", "tot", "soorten"])
+    for agreement in own.to_pylist():
+        code, ends = agreement["gemeentecode"], agreement["tot"] or date.max
+        soorten = agreement["soorten"] or "|".join(SOORT.waarden)
+        for sector in partner.sectoren:
+            for turn in config.turns_of(code, sector):
+                first, last = max(agreement["van"], turn.van), min(ends, turn.tot)
+                if max(first, day) <= last:
+                    until = "" if last == date.max else str(last)
+                    receiver = config.uitvoerders[turn.uitvoerder].naam
+                    yield code, gemeenten.name(code), sector, receiver, str(first), until, soorten
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
