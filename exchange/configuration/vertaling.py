@@ -21,7 +21,7 @@ from transforms.parse import looks_like_bsn
 from transforms.profile import DATUMVORM, Bedragvorm, Profile, date_pattern
 
 if TYPE_CHECKING:
-    from exchange.configuration.models import Partner
+    from exchange.configuration.models import Profiel
 
 _NAMES = Codelijst("kolommen van SIG1", tuple(KOLOMMEN))
 _JA_NEE = tuple(veld for veld, kolom in KOLOMMEN.items() if kolom.type is Type.JA_NEE)
@@ -59,7 +59,7 @@ class Vertaling(Model):
         )
 
 
-def check(file: str, partner: Partner) -> list[Problem]:
+def check(file: str, partner: Profiel) -> list[Problem]:
     """Everything in the partner's profile that is wrong or contradicts itself."""
     vertaling = partner.vertaling
     if vertaling is None:
