@@ -1,7 +1,11 @@
-"""The lines of a csv file of the configuration (`;`, header, UTF-8), each with the place where it stands."""
+"""The lines of a csv file of the configuration (`;`, header, UTF-8), each with the place where it stands.
+
+One physical line is one line: quotes may stand around a cell, as spreadsheets put them, never around a line break.
+"""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -25,13 +29,11 @@ def read(
     except UnicodeDecodeError:
         return [], [], [Problem(path.name, "", "dit bestand is geen UTF-8", "Bewaar het opnieuw als UTF-8.")]
     lines = text.splitlines()
-    header = [name.strip() for name in lines[0].split(";")] if lines else []
+    header = _cells(lines[0]) if lines else []
     if sorted(set(header) - set(optional)) != sorted(columns) or len(set(header)) < len(header):
         mend = f"De eerste regel hoort te zijn: {';'.join(columns)}"
         return [], [], [Problem(path.name, "regel 1", "de kolomkoppen kloppen niet", mend)]
-    numbered = [
-        (at, [cell.strip() for cell in line.split(";")]) for at, line in enumerate(lines[1:], 2) if line.strip()
-    ]
+    numbered = [(at, _cells(line)) for at, line in enumerate(lines[1:], 2) if line.strip()]
     problems = [
         Problem(
             path.name,
@@ -43,3 +45,7 @@ def read(
         if len(cells) != len(header)
     ]
     return header, [(at, cells) for at, cells in numbered if len(cells) == len(header)], problems
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in next(csv.reader([line], delimiter=";"))]

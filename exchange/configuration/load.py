@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -54,8 +54,8 @@ class Configuration:
     uitvoerders: Mapping[str, Uitvoerder]
     overeenkomsten: pa.Table
     regels: regels.Regels
-    vertegenwoordigden: Mapping[str, Vertegenwoordigde]
-    machtigingen: tuple[machtigingen.Machtiging, ...]
+    vertegenwoordigden: Mapping[str, Vertegenwoordigde] = field(default_factory=dict)
+    machtigingen: tuple[machtigingen.Machtiging, ...] = ()
 
     @cached_property
     def melders(self) -> Mapping[str, Melder]:

@@ -18,7 +18,7 @@ from exchange.sandbox import files
 from exchange.sandbox.create import Sandbox, create
 from exchange.sandbox.serve import serving
 from exchange.status import status
-from exchange.steps import check, pickup
+from exchange.steps import check, pickup, report
 from tests.integration.test_night import DAY, Clock, as_csv, clock, night, opened, opened_as_exchange, root
 
 __all__ = ["clock"]  # a fixture
@@ -184,6 +184,21 @@ def test_a_machtiging_ends_with_its_last_day_and_the_done_file_is_that_of_the_pa
             name: (HUUR, KOEPEL, None, 1),
             late: (KOEPEL, None, "E-BST-12", 0),
         }
+
+
+def test_nobody_hears_for_a_partner_without_an_account_while_no_machtiging_holds(exchange, clock, rows):
+    drop(exchange, KOEPEL, WATER, 1, as_csv(rows[WATER]))
+    pickup.pickup(exchange, clock)
+    held = exchange.config.folder / "machtigingen.csv"
+    held.write_text(MACHTIGINGEN.replace(f"{WATER};2026-01-01;", f"{WATER};2026-01-01;{DAY}"))
+    with open_exchange(exchange.config.folder) as ending:
+        _check(ending, clock)  # of the day of receipt
+        clock.now += timedelta(days=1)
+        night(ending, clock)
+        assert report.report(ending, DAY, clock).zonder_machtiging == [WATER]
+        assert not [name for name in told(ending, KOEPEL) if name.startswith("VS_DOORGEZET")]
+    night(exchange, clock)  # with a machtiging that goes on
+    assert [name for name in told(exchange, KOEPEL) if name.startswith(f"VS_DOORGEZET_{WATER}_")]
 
 
 def _check(exchange: Exchange, clock: Clock) -> None:
