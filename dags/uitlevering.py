@@ -114,6 +114,7 @@ def uitlevering() -> None:
                 "gemeente zonder uitvoerder": waits["zonder_uitvoerder"],
                 "sleutel van de uitvoerder kan niet versleutelen": waits["zonder_sleutel"],
                 "sleutel van de partner kan niet versleutelen": facts["zonder_sleutel"],
+                "partner zonder account, en geen geldige machtiging om haar te antwoorden": facts["zonder_machtiging"],
                 "batch niet gebouwd, de nacht blijft open": facts["niet_gebouwd"],
             }
         )

@@ -18,11 +18,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import jinja2
 import pandera.pandas as pandera
 
-from exchange.configuration import Levering, regels
+from docs import profiel
+from exchange.configuration import Levering, machtigingen, regels
 from exchange.configuration.models import IntakeSettings, Profiel, UitleveringSettings
 from exchange.steps import aansluitlijst, answers, proef
 from exchange.steps.check_file import check_file
-from exchange.steps.pickup import DONE, HALF, LONGEST_NAME
+from exchange.steps.pickup import DONE, HALF, LONGEST_NAME, READY
 from schemas import batch, manifest, retourcodes, signaal, terugkoppeling, terugmelding, uitkomst
 from schemas.codelijsten import EINDRESULTAAT, REDEN_INTREKKING, SIGNAALPARTNER, SIGNAALSTATUS, SOORT
 from schemas.nacht import UITLEVERING
@@ -94,6 +95,12 @@ def render(name: str) -> str:
         opschorten_dagen=uitkomst.OPSCHORTEN_DAGEN,
         levering=table(("sleutel", "keuze", "zonder keuze", "betekenis"), _levering()),
         onmisbaar=table(("kolom", "omdat"), ((f"`{name}`", why) for name, why in batch.ONMISBAAR.items())),
+        vertaling=table(("sleutel", "betekenis"), profiel.keys()),
+        profiel=profiel.PROFIEL,
+        export=profiel.EXPORT,
+        gelezen=table(("uw kolom", "uw waarde", "wordt", "waarde"), profiel.read(NU)),
+        gereed=READY,
+        machtigingen=";".join(machtigingen.COLUMNS),
         letters=", ".join(f"{letter} = {' of '.join(kinds)}" for letter, kinds in _letters().items()),
         koppen=", ".join(f"`{name}`" for name in signaal.KOPPEN_VERPLICHT),
         voorwaarden=table(("kolom", "betekenis", "moet zijn"), _conditions()),
@@ -237,8 +244,8 @@ def _reduced(values: Iterable[str], rules: Mapping[str, uitkomst.Regel]) -> Iter
 
 def _in_terugkoppeling(code: str) -> bool:
     """Whether a file of terugkoppeling can get this code."""
-    groups = ("PGP", "BST", "RGL", "TKB")
-    return (code[2:5] in groups and code != "E-BST-06") or code in FEEDBACK_CODES
+    groups, of_partners = ("PGP", "BST", "RGL", "TKB"), ("E-BST-06", "W-BST-11", "E-BST-12")
+    return (code[2:5] in groups and code not in of_partners) or code in FEEDBACK_CODES
 
 
 def _codes(wanted: Callable[[str], bool]) -> str:

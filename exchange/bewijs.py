@@ -74,7 +74,7 @@ def gather(exchange: Exchange, ref: str, nu: datetime) -> Bewijs | None:
         entries = _entries(db, row, staat, withdrawn_by)
         logboek_nr, logboek_kop = ledger.last(db)
     config = exchange.config
-    partner, uitvoerder = config.partners.get(row.partner), config.uitvoerders.get(row.uitvoerder or "")
+    partner, uitvoerder = config.melders.get(row.partner), config.uitvoerders.get(row.uitvoerder or "")
     gemeentecode = row.bestemming or row.gemeentecode  # a gemeente may have merged between receipt and delivery
     levering = Levering(
         uitvoerder.naam if uitvoerder else row.uitvoerder, row.nacht, row.gepubliceerd_op, row.batch_opgehaald_op

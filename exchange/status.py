@@ -33,6 +33,7 @@ def status(exchange: Exchange) -> dict[str, Any]:
             "aanleveringen": [
                 {
                     "partner": row.partner,
+                    "gemachtigde": row.gemachtigde,
                     "bestand": row.bestand,
                     "staat": row.staat,
                     "code": row.code,
@@ -42,7 +43,7 @@ def status(exchange: Exchange) -> dict[str, Any]:
                 if row.soort == Soort.SIGNALEN
             ],
             "proeven": [
-                {"partner": row.partner, **_read(row)}
+                {"partner": row.partner, "gemachtigde": row.gemachtigde, **_read(row)}
                 for row in files
                 if row.soort == Soort.PROEF and row.staat != states.Aanlevering.GEWIST
             ],
@@ -76,6 +77,7 @@ def find(exchange: Exchange, ref: str) -> dict[str, Any] | None:
             signaal.c.signaal_id,
             signaal.c.gemeentecode,
             aanlevering.c.partner,
+            aanlevering.c.gemachtigde,
             aanlevering.c.bestand,
             aanlevering.c.opgehaald_op,
             batch.c.uitvoerder,

@@ -89,7 +89,7 @@ def configured(config: Path | None, partner: str, nu: datetime) -> tuple[Profiel
     from exchange.steps import basis
 
     exchange = Exchange(load(door.folder(config)))
-    known = exchange.config.partners.get(partner)
+    known = exchange.config.melders.get(partner)
     if known is None:
         raise typer.BadParameter(f"partner {partner} staat niet in de configuratie")
     return known, basis.bestemmingen(exchange.config, exchange.postcodes, known, nu), exchange.config.intake

@@ -24,10 +24,11 @@ def check(config: door.Config = None, json: door.Json = False) -> None:
     found = load(door.folder(config))
     data = {
         "klopt": True,
-        "partners": len(found.partners),
+        "partners": len(found.melders),
         "uitvoerders": len(found.uitvoerders),
         "gemeenten": len({serving.code for one in found.uitvoerders.values() for serving in one.gemeenten}),
         "overeenkomsten": found.overeenkomsten.num_rows,
+        "machtigingen": len(found.machtigingen),
         "oude_hashsleutels": [{"id": key.id, "mag_weg_vanaf": str(day)} for key, day in found.opslag.may_go()],
         "problemen": [],
     }
@@ -35,7 +36,7 @@ def check(config: door.Config = None, json: door.Json = False) -> None:
     door.answer(
         data,
         f"De configuratie klopt: {data['partners']} partners, {data['uitvoerders']} uitvoerders voor "
-        f"{data['gemeenten']} gemeenten, {data['overeenkomsten']} overeenkomsten.",
+        f"{data['gemeenten']} gemeenten, {data['overeenkomsten']} overeenkomsten, {data['machtigingen']} machtigingen.",
         *(
             f"Hashsleutel {key.id} mag weg: haal haar uit opslag.hashsleutels en vernietig {key.bestand}."
             if day <= today

@@ -92,6 +92,7 @@ def uitlevering(
         "regels": bundled.regels,
         "zonder_uitvoerder": bundled.zonder_uitvoerder,
         "zonder_sleutel": shut,
+        "zonder_machtiging": reported.zonder_machtiging,
         "gepubliceerd": published.gepubliceerd,
         "uitgesteld": late,
         "niet_gebouwd": reported.niet_gebouwd,
@@ -104,10 +105,11 @@ def uitlevering(
         "gepubliceerd. De balans klopt.",
         *_late("Geen uitvoerder voor gemeente", bundled.zonder_uitvoerder),
         *_late("Sleutel kan niet versleutelen, bestanden wachten", shut),
+        *_late("Partner zonder account, en geen geldige machtiging om haar te antwoorden", reported.zonder_machtiging),
         *_late("Batch niet gebouwd, de nacht blijft open", reported.niet_gebouwd),
         *_late("Bestanden wachten op een volgende poging", late),
     )
-    if late or shut or bundled.zonder_uitvoerder or reported.niet_gebouwd:
+    if late or shut or bundled.zonder_uitvoerder or reported.zonder_machtiging or reported.niet_gebouwd:
         raise typer.Exit(door.Exit.REFUSED)
 
 

@@ -1,9 +1,11 @@
-"""The configuration folder: nachtpost.toml, partners/*.toml, uitvoerders/*.toml, overeenkomsten.csv and keys/."""
+"""The configuration folder: nachtpost.toml, partners/*.toml, uitvoerders/*.toml, overeenkomsten.csv,
+machtigingen.csv and keys/."""
 
 from exchange.configuration.levering import Levering
 from exchange.configuration.load import Configuration, load
 from exchange.configuration.models import (
     Bediening,
+    Melder,
     Partij,
     Partner,
     Pgp,
@@ -12,12 +14,14 @@ from exchange.configuration.models import (
     Uitvoerder,
     Verbinding,
     Verklaring,
+    Vertegenwoordigde,
 )
 
 __all__ = [
     "Bediening",
     "Configuration",
     "Levering",
+    "Melder",
     "Partij",
     "Partner",
     "Pgp",
@@ -26,5 +30,6 @@ __all__ = [
     "Uitvoerder",
     "Verbinding",
     "Verklaring",
+    "Vertegenwoordigde",
     "load",
 ]

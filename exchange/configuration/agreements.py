@@ -18,6 +18,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from exchange.configuration import csvlines
 from exchange.faults import Problem
 from schemas.codelijsten import SOORT
 
@@ -79,30 +80,10 @@ def _lines(path: Path) -> tuple[pd.DataFrame, list[Problem]]:
     empty = pd.DataFrame(
         {name: pd.Series(dtype="str") for name in (*COLUMNS, *OPTIONAL)} | {"regel": pd.Series(dtype="int64")}
     )
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        mend = f"Maak het aan met als eerste regel: {';'.join(COLUMNS)}"
-        return empty, [Problem(FILE, "", "dit bestand ontbreekt", mend)]
-    except UnicodeDecodeError:
-        return empty, [Problem(FILE, "", "dit bestand is geen UTF-8", "Bewaar het opnieuw als UTF-8.")]
-    lines = text.splitlines()
-    header = [name.strip() for name in lines[0].split(";")] if lines else []
-    if sorted(set(header) - set(OPTIONAL)) != sorted(COLUMNS) or len(set(header)) < len(header):
-        return empty, [
-            _problem(1, "de kolomkoppen kloppen niet", f"De eerste regel hoort te zijn: {';'.join(COLUMNS)}")
-        ]
-    numbered = [(at, line.split(";")) for at, line in enumerate(lines[1:], 2) if line.strip()]
-    problems = [
-        _problem(at, f"deze regel heeft {len(cells)} velden in plaats van {len(header)}", "Verbeter de regel.")
-        for at, cells in numbered
-        if len(cells) != len(header)
-    ]
-    good = [(at, cells) for at, cells in numbered if len(cells) == len(header)]
+    header, good, problems = csvlines.read(path, COLUMNS, OPTIONAL)
     if not good:
         return empty, problems
     frame = pd.DataFrame([cells for _, cells in good], columns=header, dtype="str")
-    frame = frame.apply(lambda column: column.str.strip())
     for name in OPTIONAL:
         if name not in header:
             frame[name] = "N"

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from exchange.configuration.agreements import FILE, Agreements
-from exchange.configuration.models import Bediening, Partner, Uitvoerder
+from exchange.configuration.models import Bediening, Melder, Uitvoerder
 from exchange.faults import Problem
 from schemas import gemeenten
 from schemas.codelijsten import SIGNAALPARTNER
@@ -82,7 +82,7 @@ def _clash(code: str, one: Turn, other: Turn, sectors: list[str], file_of: Mappi
 
 def check_gaps(
     agreements: Agreements,
-    partners: Mapping[str, Partner],
+    partners: Mapping[str, Melder],
     uitvoerders: Iterable[Uitvoerder],
     lives: Mapping[str, tuple[date, date]],
 ) -> list[Problem]:

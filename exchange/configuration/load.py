@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import pyarrow as pa
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from exchange.configuration import agreements, coverage, keys, problems, regels, vertaling
+from exchange.configuration import agreements, coverage, keys, machtigingen, problems, regels, vertaling
 from exchange.configuration.models import (
     Bediening,
     ExchangeSettings,
     IntakeSettings,
+    Melder,
     MonitorSettings,
     OpslagSettings,
     Partner,
@@ -28,13 +29,14 @@ from exchange.configuration.models import (
     Settings,
     UitleveringSettings,
     Uitvoerder,
+    Vertegenwoordigde,
 )
 from exchange.faults import ConfigurationFault, Problem
 from schemas import gemeenten
 from schemas.codelijsten import SIGNAALPARTNER
 
 FILE = "nachtpost.toml"
-_Party = TypeVar("_Party", Partner, Uitvoerder)
+_Party = TypeVar("_Party", Melder, Uitvoerder)
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,13 @@ class Configuration:
     uitvoerders: Mapping[str, Uitvoerder]
     overeenkomsten: pa.Table
     regels: regels.Regels
+    vertegenwoordigden: Mapping[str, Vertegenwoordigde] = field(default_factory=dict)
+    machtigingen: tuple[machtigingen.Machtiging, ...] = ()
+
+    @cached_property
+    def melders(self) -> Mapping[str, Melder]:
+        """Everybody who reports signals, with an account (`partners`) or without one."""
+        return {**self.partners, **self.vertegenwoordigden}
 
     def path(self, name: str | Path) -> Path:
         """The absolute place of a file that the configuration names."""
@@ -59,12 +68,21 @@ class Configuration:
 
     def partij(self, id: str) -> Partner | Uitvoerder:
         """The partner or uitvoerder with this id; raises ConfigurationFault when there is none any more."""
-        found = self.partners.get(id) or self.uitvoerders.get(id)
-        if found is None:
-            mend = "Zet het bestand van deze partij terug totdat alles is afgehandeld."
-            problem = "voor deze partij is nog iets af te handelen, maar zij staat niet meer in de configuratie"
-            raise ConfigurationFault([Problem("partners of uitvoerders", f"{id}.toml", problem, mend)])
-        return found
+        return self.partners.get(id) or self.uitvoerders.get(id) or _gone(id)
+
+    def namens(self, account: str, dag: date) -> list[Melder]:
+        """For whom, beside itself, this account may deliver on `dag`."""
+        held = [one.partner for one in self.machtigingen if one.gemachtigde == account and one.holds(dag)]
+        return [self.melders[partner] for partner in held]
+
+    def hoort(self, melder: Melder, dag: date) -> Partner | None:
+        """Whose account hears what became of a partner's signals: its own, else the one that the partner names.
+
+        None while that one has no machtiging on `dag`: then nobody may know.
+        """
+        if not isinstance(melder, Vertegenwoordigde):
+            return self.partners[melder.id]
+        return self.partners[melder.terugmelding_aan] if melder in self.namens(melder.terugmelding_aan, dag) else None
 
     def uitvoerder_of(self, gemeentecode: str, dag: date, sector: str | None = None) -> str | None:
         """The id of the uitvoerder that serves the gemeente on `dag`; None where nobody does.
@@ -104,22 +122,28 @@ def load(folder: Path) -> Configuration:
         raise ConfigurationFault([Problem(str(folder), "", "deze map bestaat niet", mend)])
     wrong: list[Problem] = []
     settings = _settings(folder, wrong)
-    partners = _parties(folder, "partners", Partner, wrong)
-    uitvoerders = _parties(folder, "uitvoerders", Uitvoerder, wrong)
+    partners = _parties(folder, "partners", _kind_of_partner, wrong)
+    uitvoerders = _parties(folder, "uitvoerders", lambda _: Uitvoerder, wrong)
     wrong += _shared_ids(partners, uitvoerders)
     wrong += [problem for file, partner in _found(partners) for problem in vertaling.check(file, partner)]
     if settings:
         wrong += keys.check_secrets(settings, folder)
-    found: list[tuple[str, Partner | Uitvoerder]] = [*_found(partners), *_found(uitvoerders)]
+    known = {partner.id: partner for _, partner in _found(partners)}
+    accounts = {id: partner for id, partner in known.items() if isinstance(partner, Partner)}
+    found: list[tuple[str, Partner | Uitvoerder]] = [
+        *((f"partners/{id}.toml", one) for id, one in accounts.items()),
+        *_found(uitvoerders),
+    ]
+    ids = [Path(file).stem for file in partners]
     lives = _lives()
     with ThreadPoolExecutor(1) as pool:  # gpg is another process: it reads keys while we read overeenkomsten
         judged = pool.submit(keys.check_pgp, found, settings, folder)
-        agreed = agreements.read(folder / agreements.FILE, [Path(file).stem for file in partners], lives)
+        agreed = agreements.read(folder / agreements.FILE, ids, lives)
+        held, problems_held = machtigingen.read(folder / machtigingen.FILE, ids, known)
         wrong += judged.result()
-    wrong += agreed.problems
+    wrong += [*agreed.problems, *problems_held, *machtigingen.check_answered(known, ids, held)]
     serving = dict(_found(uitvoerders))
     wrong += coverage.check_serving(serving, lives)
-    known = {partner.id: partner for _, partner in _found(partners)}
     own, said = regels.read(folder, known, lives, agreed.has)
     wrong += [*said, *regels.check_experiments(agreed, known, own)]
     if len(serving) == len(uitvoerders):  # a file that cannot be read would look like a gap
@@ -134,10 +158,12 @@ def load(folder: Path) -> Configuration:
         uitlevering=settings.uitlevering,
         pgp=settings.pgp,
         monitor=settings.monitor,
-        partners=known,
+        partners=accounts,
         uitvoerders={uitvoerder.id: uitvoerder for uitvoerder in serving.values()},
         overeenkomsten=agreed.table,
         regels=regels.Regels(own),
+        vertegenwoordigden={id: one for id, one in known.items() if isinstance(one, Vertegenwoordigde)},
+        machtigingen=held,
     )
 
 
@@ -156,7 +182,19 @@ def _settings(folder: Path, wrong: list[Problem]) -> Settings | None:
     return None
 
 
-def _parties(folder: Path, kind: str, model: type[_Party], wrong: list[Problem]) -> dict[str, _Party | None]:
+def _gone(id: str) -> NoReturn:
+    mend = "Zet het bestand van deze partij terug totdat alles is afgehandeld."
+    problem = "voor deze partij is nog iets af te handelen, maar zij staat niet meer in de configuratie"
+    raise ConfigurationFault([Problem("partners of uitvoerders", f"{id}.toml", problem, mend)])
+
+
+def _kind_of_partner(content: Mapping[str, Any]) -> type[Melder]:
+    return Vertegenwoordigde if "terugmelding_aan" in content else Partner
+
+
+def _parties(
+    folder: Path, kind: str, model_of: Callable[[Mapping[str, Any]], type[_Party]], wrong: list[Problem]
+) -> dict[str, _Party | None]:
     """Per file the party it describes, None where it does not hold."""
     found: dict[str, _Party | None] = {}
     for path in sorted(folder.glob(f"{kind}/*.toml")):
@@ -165,6 +203,7 @@ def _parties(folder: Path, kind: str, model: type[_Party], wrong: list[Problem])
         content = _toml(folder, file, wrong)
         if content is None:
             continue
+        model = model_of(content)
         try:
             party = model.model_validate(content)
         except ValidationError as error:

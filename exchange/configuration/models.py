@@ -32,6 +32,7 @@ from exchange.configuration.vertaling import Vertaling
 from exchange.faults import ConfigurationFault, Problem
 from schemas.codelijsten import SIGNAALPARTNER, SOORT, Codelijst
 from transforms import dates
+from transforms.names import Naamvorm
 from transforms.profile import SIG1, Profile
 
 #: The conditions for reporting (Besluit gemeentelijke schuldhulpverlening art. 2) that a verklaring may stand for.
@@ -248,12 +249,39 @@ class Profiel(Model):
         return value
 
 
-class Partner(Profiel):
-    """A vaste-lastenpartner: its profile, and where and with which keys files are exchanged."""
+class Melder(Profiel):
+    """A vaste-lastenpartner: its profile and its name."""
 
     naam: Text
+
+    @property
+    def naam_van_bestanden(self) -> Naamvorm:
+        """By which its files are known, whichever account delivers them."""
+        return Naamvorm(self.id, self.naampatroon, self.naamvoorbeeld)
+
+
+class Partner(Melder):
+    """A partner with an account of its own: where and with which keys files are exchanged."""
+
     sftp: Endpoint
     pgp: Pgp
+
+
+class Vertegenwoordigde(Melder):
+    """A partner without an account: others deliver for it (machtigingen.csv), and one of them hears what became of its
+    signals."""
+
+    terugmelding_aan: PartyId
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_account(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.keys() & {"sftp", "pgp"}:
+            raise wrong(
+                "naast terugmelding_aan staat een eigen account",
+                "Laat [sftp] en [pgp] weg, of terugmelding_aan: wie een account heeft, krijgt het antwoord daar.",
+            )
+        return given
 
 
 class Bediening(_Period):

@@ -15,7 +15,6 @@ is open; `gevolg` waarschuwen (or empty) or weigeren; `bron` says where the rule
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
+from exchange.configuration import csvlines
 from exchange.faults import Problem
 from schemas.codelijsten import SIGNAALPARTNER
 from schemas.signaal import KOLOMMEN
@@ -64,22 +64,11 @@ def problem(line: int, problem: str, mend: str) -> Problem:
 
 
 def read(path: Path) -> tuple[list[tuple[int, Regel]], list[Problem]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        return [], [Problem(NAME, "", "dit bestand is geen UTF-8", "Bewaar het opnieuw als UTF-8.")]
-    rows = [(at, row) for at, row in enumerate(csv.reader(text.splitlines(), delimiter=";"), 1) if any(row)]
-    if not rows or tuple(rows[0][1]) != COLUMNS:
-        return [], [problem(1, "de kolomkoppen kloppen niet", f"De eerste regel hoort te zijn: {';'.join(COLUMNS)}")]
+    header, lines, problems = csvlines.read(path, COLUMNS)
     found: list[tuple[int, Regel]] = []
-    problems: list[Problem] = []
-    for line, row in rows[1:]:
-        if len(row) != len(COLUMNS):
-            said = f"deze regel heeft {len(row)} velden in plaats van {len(COLUMNS)}"
-            problems.append(problem(line, said, "Verbeter de regel."))
-            continue
+    for line, cells in lines:
         try:
-            found.append((line, _regel(dict(zip(COLUMNS, (cell.strip() for cell in row), strict=True)))))
+            found.append((line, _regel(dict(zip(header, cells, strict=True)))))
         except _Wrong as wrong:
             problems.append(problem(line, wrong.problem, wrong.mend))
     return found, problems

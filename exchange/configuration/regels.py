@@ -16,7 +16,7 @@ import schemas
 from exchange.configuration import regelbestand
 from exchange.configuration.agreements import FILE as OVEREENKOMSTEN
 from exchange.configuration.agreements import Agreements
-from exchange.configuration.models import Partner
+from exchange.configuration.models import Melder
 from exchange.configuration.regelbestand import NAME, Regel, problem
 from exchange.faults import Problem
 from schemas.codelijsten import SIGNAALPARTNER, opsomming
@@ -77,7 +77,7 @@ def landelijk() -> tuple[Regel, ...]:
 
 def read(
     folder: Path,
-    partners: Mapping[str, Partner],
+    partners: Mapping[str, Melder],
     lives: Mapping[str, tuple[date, date]],
     agreed: Callable[[str, str], bool],
 ) -> tuple[list[Regel], list[Problem]]:
@@ -96,7 +96,7 @@ def read(
     return [regel for _, regel in found], problems
 
 
-def check_experiments(agreed: Agreements, partners: Mapping[str, Partner], own: Iterable[Regel]) -> list[Problem]:
+def check_experiments(agreed: Agreements, partners: Mapping[str, Melder], own: Iterable[Regel]) -> list[Problem]:
     """Overeenkomsten of partners with nothing but experimental sectors, with a gemeente that is designated for none."""
     experimental = {one.sector for one in (*landelijk(), *own) if one.regel == "experimenteel"}
     designated = {(one.sector, one.gemeentecode) for one in own if one.regel == "aangewezen"}
@@ -122,7 +122,7 @@ def _by_key(regels: Iterable[Regel]) -> Mapping[tuple[str, ...], list[Regel]]:
 
 def _contradictions(
     regel: Regel,
-    partners: Mapping[str, Partner],
+    partners: Mapping[str, Melder],
     lives: Mapping[str, tuple[date, date]],
     agreed: Callable[[str, str], bool],
     experimental: Collection[str],

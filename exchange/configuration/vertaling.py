@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
+from pydantic import Field
 
 from exchange.configuration.base import Model
 from exchange.faults import Problem
@@ -21,7 +22,7 @@ from transforms.parse import looks_like_bsn
 from transforms.profile import DATUMVORM, Bedragvorm, Profile, date_pattern
 
 if TYPE_CHECKING:
-    from exchange.configuration.models import Partner
+    from exchange.configuration.models import Profiel
 
 _NAMES = Codelijst("kolommen van SIG1", tuple(KOLOMMEN))
 _JA_NEE = tuple(veld for veld, kolom in KOLOMMEN.items() if kolom.type is Type.JA_NEE)
@@ -34,15 +35,24 @@ _Said = tuple[str, str, str]
 class Vertaling(Model):
     """A partner's own columns, forms and codes. A column of SIG1 that is not named goes by its own name."""
 
-    kolommen: Mapping[str, str] = {}  #: SIG1 column -> the partner's own
-    negeer: tuple[str, ...] = ()  #: the partner's columns that are not read
-    vast: Mapping[str, str] = {}  #: SIG1 column -> its value in every row
-    codes: Mapping[str, Mapping[str, str]] = {}  #: SIG1 column -> the partner's value -> ours; the list is whole
-    ja_nee: Mapping[str, Literal["J", "N"]] = {}  #: the same for every column of J and N that `codes` does not name
-    datumvorm: str = DATUMVORM
-    decimaalteken: Literal[",", "."] | None = None
-    duizendtalteken: Literal["", ".", ",", " ", "'"] | None = None
-    huisnummer_splitsen: bool = False  #: 12A stands in one column
+    kolommen: Mapping[str, str] = Field({}, description="Per kolom van SIG1 de naam van de kolom in uw export.")
+    negeer: tuple[str, ...] = Field((), description="Kolommen in uw export die wij niet lezen.")
+    vast: Mapping[str, str] = Field({}, description="Per kolom van SIG1 een waarde die voor elke regel geldt.")
+    codes: Mapping[str, Mapping[str, str]] = Field(
+        {},
+        description="Per kolom van SIG1 wat uw codes betekenen. Een code die er niet in staat, keurt de regel af.",
+    )
+    ja_nee: Mapping[str, Literal["J", "N"]] = Field(
+        {}, description="Hetzelfde voor elke kolom met J en N die niet in codes staat."
+    )
+    datumvorm: str = Field(DATUMVORM, description="Hoe u datums schrijft, met jjjj, mm en dd (of m en d).")
+    decimaalteken: Literal[",", "."] | None = Field(None, description="Wat vóór de centen staat.")
+    duizendtalteken: Literal["", ".", ",", " ", "'"] | None = Field(
+        None, description='Wat tussen duizendtallen staat als u dat schrijft; "" is nooit iets.'
+    )
+    huisnummer_splitsen: bool = Field(
+        False, description="true: uw huisnummer heeft ook de letter en de toevoeging, zoals 12A; wij splitsen het."
+    )
 
     @cached_property
     def profile(self) -> Profile:
@@ -59,7 +69,7 @@ class Vertaling(Model):
         )
 
 
-def check(file: str, partner: Partner) -> list[Problem]:
+def check(file: str, partner: Profiel) -> list[Problem]:
     """Everything in the partner's profile that is wrong or contradicts itself."""
     vertaling = partner.vertaling
     if vertaling is None:

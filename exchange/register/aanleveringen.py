@@ -34,17 +34,24 @@ class Soort(StrEnum):
 class Received:
     """One received file, as pickup registered it. `eerder_op` is set when the same bytes were read before.
 
-    `partner` is the party that sent it: the id of an uitvoerder where the file holds terugkoppeling.
+    `partner` is the party whose file it is: the id of an uitvoerder where it holds terugkoppeling. `gemachtigde` is the
+    account that dropped it, where that is another.
     """
 
     nr: int
     soort: Soort
     partner: str
+    gemachtigde: str | None
     bestand: str
     sha256: str
     archief: str
     opgehaald_op: datetime
     eerder_op: datetime | None
+
+    @property
+    def afzender(self) -> str:
+        """The account that dropped it, and that is answered."""
+        return self.gemachtigde or self.partner
 
     @property
     def proef(self) -> bool:
@@ -71,8 +78,15 @@ class Verdict:
     partijen: Mapping[tuple[str, str, bool], int] | None = None
 
 
+def dropped_by(account: str) -> sa.ColumnElement[bool]:
+    """Whether an aanlevering lay in the folder of this account, whoever's file it is."""
+    own = sa.and_(aanlevering.c.partner == account, aanlevering.c.gemachtigde.is_(None))
+    return sa.or_(aanlevering.c.gemachtigde == account, own)
+
+
 def received(db: sa.Connection, nr: int) -> Received:
-    """The file with this number, and whether its bytes already reached a CONTROLE for this partner.
+    """The file with this number, and whether its bytes already reached a CONTROLE for this partner from this account:
+    what another account dropped, it does not hear of.
 
     A proef is never remembered, nor does it remember.
     """
@@ -84,6 +98,7 @@ def received(db: sa.Connection, nr: int) -> Received:
             sa.select(aanlevering.c.opgehaald_op)
             .where(
                 aanlevering.c.partner == row.partner,
+                dropped_by(row.gemachtigde or row.partner),
                 aanlevering.c.soort == row.soort,
                 aanlevering.c.sha256 == row.sha256,
                 aanlevering.c.staat == states.Aanlevering.GECONTROLEERD,
@@ -93,7 +108,17 @@ def received(db: sa.Connection, nr: int) -> Received:
         )
     )
     soort = Soort(row.soort)
-    return Received(row.nr, soort, row.partner, row.bestand, row.sha256, row.archief, row.opgehaald_op, earlier)
+    return Received(
+        row.nr,
+        soort,
+        row.partner,
+        row.gemachtigde,
+        row.bestand,
+        row.sha256,
+        row.archief,
+        row.opgehaald_op,
+        earlier,
+    )
 
 
 def close(
@@ -140,7 +165,7 @@ def close(
         signalen.insert(db, terugkoppeling, block)
     if told:
         db.execute(te_melden.insert().from_select(["aanlevering_nr", "partner"], _concerned(file.nr)))
-    outbox.take_numbers(db, file.partner, file.reeks, first_number, numbers)
+    outbox.take_numbers(db, file.afzender, file.reeks, first_number, numbers)
     outbox.add(db, nu, answers)
     counts = {"regels": verdict.regels, "aanvaard": verdict.aanvaard, "afgekeurd": verdict.afgekeurd}
     event = event_of(file.soort, verdict.staat)

@@ -55,6 +55,7 @@ aanlevering = sa.Table(
     sa.Column("nr", Number, primary_key=True, autoincrement=True),
     sa.Column("soort", sa.String(16), nullable=False, server_default="SIGNALEN"),  # see aanleveringen.Soort
     sa.Column("partner", sa.String(20), nullable=False),
+    sa.Column("gemachtigde", sa.String(20)),  # the account that dropped it, where that is not the partner's own
     sa.Column("bestand", sa.String(255), nullable=False),
     sa.Column("sha256", sa.String(64), nullable=False),
     sa.Column("grootte", sa.BigInteger, nullable=False),
@@ -72,6 +73,7 @@ aanlevering = sa.Table(
     sa.Column("dubbel", sa.Integer, nullable=False, server_default="0"),
     sa.Index("ix_aanlevering_partner_sha256", "partner", "sha256"),
     sa.Index("ix_aanlevering_staat", "staat"),
+    sa.Index("ix_aanlevering_gemachtigde", "gemachtigde"),
 )
 
 #: One accepted signaal. `nr` = aanlevering_nr << 24 | regelnr.

@@ -1,6 +1,7 @@
 """aansluitlijst.csv: where a partner may report, to whom it goes and since when; lies in its folder, new every day.
 
-It holds nothing personal and only the partner's own overeenkomsten, so it is plain text. It replaces itself, so it is
+It holds nothing personal and only overeenkomsten of the partner and of those for whom its account may deliver, so it is
+plain text. It replaces itself, so it is
 no zending: the register only knows what was placed on which day, and publish places it with the first visit of a day.
 """
 
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from exchange.configuration import Configuration, Partner
+from exchange.configuration import Configuration, Melder, Partner
 from exchange.context import Exchange
 from exchange.register.tables import aansluitlijst
 from exchange.sftp import Connection
@@ -25,6 +26,7 @@ from transforms import csvbytes
 
 NAME, FOLDER = "aansluitlijst.csv", "terugmelding"
 COLUMNS = {
+    "partner": "uw id, of dat van een partner voor wie u aanlevert",
     "gemeentecode": "code van het CBS",
     "gemeente": "naam van de gemeente",
     "sector": "een van uw sectoren",
@@ -35,9 +37,10 @@ COLUMNS = {
 }
 
 
-def lines(config: Configuration, partner: Partner, day: date) -> pa.Table:
+def lines(config: Configuration, account: Partner, day: date) -> pa.Table:
     """COLUMNS (text): a line for each gemeente, sector and uitvoerder, of `day` and of what is agreed for later."""
-    rows = sorted(_lines(config, partner, day))
+    partners = (account, *config.namens(account.id, day))
+    rows = sorted(row for partner in partners for row in _lines(config, partner, day))
     return pa.table({name: pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(COLUMNS)})
 
 
@@ -63,7 +66,7 @@ def place(exchange: Exchange, connection: Connection, partner: str, content: byt
             db.execute(aansluitlijst.insert().values(partner=partner, **values))
 
 
-def _lines(config: Configuration, partner: Partner, day: date) -> Iterator[tuple[str, ...]]:
+def _lines(config: Configuration, partner: Melder, day: date) -> Iterator[tuple[str, ...]]:
     every = config.overeenkomsten
     own = every.filter(pc.equal(every["partner"], partner.id)).select(["gemeentecode", "van", "tot", "soorten"])
     for agreement in own.to_pylist():
@@ -75,7 +78,7 @@ def _lines(config: Configuration, partner: Partner, day: date) -> Iterator[tuple
                 if max(first, day) <= last:
                     until = "" if last == date.max else str(last)
                     receiver = config.uitvoerders[turn.uitvoerder].naam
-                    yield code, gemeenten.name(code), sector, receiver, str(first), until, soorten
+                    yield partner.id, code, gemeenten.name(code), sector, receiver, str(first), until, soorten
 
 
 def _sha256(content: bytes) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from exchange.configuration import Partij
+from exchange.configuration import Melder, Partij, Uitvoerder
 from exchange.context import AMSTERDAM, Exchange
 from exchange.register import ledger, outbox
 from exchange.register.aanleveringen import Received
@@ -38,10 +38,10 @@ def to_file(exchange: Exchange, file: Received, number: int, moment: datetime) -
     return Answered(number, moment, file.partner, file.bestand, file.sha256, head, file.proef)
 
 
-def next_number(exchange: Exchange, partner: str, reeks: str = "terugmelding") -> int:
-    """The terugmelding_nr of the partner's next answer; taken when the answer is recorded."""
+def next_number(exchange: Exchange, account: str, reeks: str = "terugmelding") -> int:
+    """The terugmelding_nr of the account's next answer; taken when the answer is recorded."""
     with exchange.register.connect() as db:
-        return outbox.next_number(db, partner, reeks)
+        return outbox.next_number(db, account, reeks)
 
 
 def folder(file: Received) -> str:
@@ -51,7 +51,7 @@ def folder(file: Received) -> str:
 
 def ontvangst(
     exchange: Exchange,
-    partner: Partij,
+    account: Partij,
     file: Received,
     number: int,
     moment: datetime,
@@ -60,15 +60,15 @@ def ontvangst(
 ) -> outbox.Built:
     """ONTVANGST of one file, with the code and slots that refuse it as a whole, or warn of it when it was read.
 
-    A partner whose key cannot encrypt gets the same as plain text: name, sha256, time and code, nothing of the content.
+    Whose key cannot encrypt gets the same as plain text: name, sha256, time and code, nothing of the content.
     """
     table = answer.ontvangst(to_file(exchange, file, number, moment), *reden, gelezen=gelezen)
     content = csvbytes.to_csv(table)
-    if exchange.keyring.can_encrypt(partner.pgp.vingerafdrukken[0], moment):
+    if exchange.keyring.can_encrypt(account.pgp.vingerafdrukken[0], moment):
         given = name(file, "ONTVANGST", number)
-        return encrypted(exchange, partner, content, "ONTVANGST", given, file.nr, to=folder(file))
+        return encrypted(exchange, account, content, "ONTVANGST", given, file.nr, to=folder(file))
     given = name(file, "ONTVANGST", number, ".txt")
-    return plain(exchange, partner, content, "ONTVANGST", given, file.nr, to=folder(file))
+    return plain(exchange, account, content, "ONTVANGST", given, file.nr, to=folder(file))
 
 
 def name(file: Received, soort: str, number: int, ending: str = ".csv.pgp") -> str:
@@ -89,11 +89,15 @@ def expected_night(moment: datetime) -> date:
 class Controle:
     """The CONTROLE of one file and, where rows are refused that may travel back, its correction file.
 
-    Use as a context manager around the reading; `built` is there when the body ended well.
+    Use as a context manager around the reading; `built` is there when the body ended well. `partner` is whose file it
+    is; the account that dropped it is answered.
     """
 
-    def __init__(self, exchange: Exchange, partner: Partij, file: Received, number: int, moment: datetime) -> None:
+    def __init__(
+        self, exchange: Exchange, partner: Melder | Uitvoerder, file: Received, number: int, moment: datetime
+    ) -> None:
         self._exchange, self._partner, self._file, self._number = exchange, partner, file, number
+        self._account = exchange.config.partij(file.afzender)
         self.to = to_file(exchange, file, number, moment)
         self.night = expected_night(moment)
         self._nights: set[date] = set()  # in which accepted rows go
@@ -143,7 +147,7 @@ class Controle:
             given = name(self._file, soort, self._number)
             self.built.append(
                 outbox.Built(
-                    self._partner.id,
+                    self._account.id,
                     soort,
                     folder(self._file),
                     given,
@@ -181,9 +185,9 @@ class Controle:
 
     def _write(self, soort: str, content: bytes) -> None:
         if soort not in self._streams:
-            self._paths[soort] = archive_name(self._partner.id)
+            self._paths[soort] = archive_name(self._account.id)
             path = self._open.enter_context(self._exchange.archive.target(self._paths[soort]))
-            recipient = self._partner.pgp.vingerafdrukken[0]
+            recipient = self._account.pgp.vingerafdrukken[0]
             self._streams[soort] = self._open.enter_context(self._exchange.keyring.encryptor(path, recipient))
         self._streams[soort].write(content)
 
@@ -199,7 +203,7 @@ def archive_name(party: str) -> str:
 
 def encrypted(
     exchange: Exchange,
-    partner: Partij,
+    account: Partij,
     content: bytes,
     soort: str,
     given: str,
@@ -208,18 +212,18 @@ def encrypted(
     to: str = FOLDER,
 ) -> outbox.Built:
     """Encrypt an answer into the archive; ready for the outbox."""
-    archief = archive_name(partner.id)
+    archief = archive_name(account.id)
     with exchange.archive.target(archief) as path:
-        done = exchange.keyring.encrypt(content, path, partner.pgp.vingerafdrukken[0])
-    return outbox.Built(partner.id, soort, to, given, archief, done.sha256, done.size, nr, night)
+        done = exchange.keyring.encrypt(content, path, account.pgp.vingerafdrukken[0])
+    return outbox.Built(account.id, soort, to, given, archief, done.sha256, done.size, nr, night)
 
 
 def plain(
-    exchange: Exchange, partner: Partij, content: bytes, soort: str, given: str, nr: int | None, to: str = FOLDER
+    exchange: Exchange, account: Partij, content: bytes, soort: str, given: str, nr: int | None, to: str = FOLDER
 ) -> outbox.Built:
-    """An answer as it is, for a partner whose key cannot encrypt: only ever an ONTVANGST."""
-    archief = archive_name(partner.id)
+    """An answer as it is, for an account whose key cannot encrypt: only ever an ONTVANGST."""
+    archief = archive_name(account.id)
     with exchange.archive.put_atomic(archief) as sink:
         sink.write(content)
     digest = hashlib.sha256(content).hexdigest()
-    return outbox.Built(partner.id, soort, to, given, archief, digest, len(content), nr)
+    return outbox.Built(account.id, soort, to, given, archief, digest, len(content), nr)

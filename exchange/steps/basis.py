@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from exchange.configuration import Bediening, Configuration, Partner, Profiel
+from exchange.configuration import Bediening, Configuration, Melder, Profiel
 from exchange.configuration.models import IntakeSettings
 from exchange.configuration.regels import Regels
 from exchange.context import Exchange, local_date
@@ -61,7 +61,7 @@ class Basis:
     wensen: Callable[[str, str], Wensen] | None = None
 
 
-def of_exchange(exchange: Exchange, partner: Partner, moment: datetime) -> Basis:
+def of_exchange(exchange: Exchange, partner: Melder, moment: datetime) -> Basis:
     """Everything, for a file of `partner` that was picked up at `moment`."""
     return Basis(
         profiel=partner,
@@ -75,7 +75,7 @@ def of_exchange(exchange: Exchange, partner: Partner, moment: datetime) -> Basis
     )
 
 
-def bestemmingen(config: Configuration, postcodes: PostcodeTable, partner: Partner, moment: datetime) -> Bestemmingen:
+def bestemmingen(config: Configuration, postcodes: PostcodeTable, partner: Melder, moment: datetime) -> Bestemmingen:
     """Where signals of `partner` may go on the day of `moment`."""
     day, every = local_date(moment), config.overeenkomsten
     served = (one for uitvoerder in config.uitvoerders.values() for one in uitvoerder.gemeenten)

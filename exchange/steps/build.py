@@ -69,7 +69,7 @@ def build(
     _build_empty(exchange, waiting, nu)
     if any(row.regels for row in waiting.batches):
         earlier = history.earlier(exchange, waiting, night, codes)
-        names = {partner.id: partner.naam for partner in exchange.config.partners.values()}
+        names = {partner.id: partner.naam for partner in exchange.config.melders.values()}
         for lot in frozen.portions(waiting):
             made = batches.build_batches(
                 frozen.rows(exchange, waiting, lot),

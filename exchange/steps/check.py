@@ -1,8 +1,9 @@
 """check: from ciphertext to accepted rows, refused rows and the answers to both.
 
-Per party under a lease, one file after another. A file is decrypted into private memory, read in blocks of lines so
-that memory stays flat, and recorded in one transaction when all of it, the answers included, is in the store. Until
-that transaction nothing has happened: run again after a crash, the same file gives the same rows and numbers.
+Per partner under a lease, whichever account delivered, one file after another. A file is decrypted into private
+memory, read in blocks of lines so that memory stays flat, and recorded in one transaction when all of it, the answers
+included, is in the store. Until that transaction nothing has happened: run again after a crash, the same file gives
+the same rows and numbers.
 """
 
 from __future__ import annotations
@@ -12,18 +13,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from exchange.configuration import Partij, Partner
+from exchange.configuration import Melder, Partij, Uitvoerder
 from exchange.context import Exchange, local_date
 from exchange.faults import place
 from exchange.pgp import PgpRefusal, Plaintext
 from exchange.register import aanleveringen, leases, states
 from exchange.register.aanleveringen import Received, Soort, Verdict
 from exchange.register.tables import aanlevering, signaal
-from exchange.steps import answers, basis, feedback
+from exchange.steps import answers, basis, feedback, namens
 from exchange.steps.reading import Nowhere, Reader
 from transforms import names
 from transforms.dates import instant_text
@@ -42,17 +44,27 @@ class CheckResult:
 
 
 def groups(exchange: Exchange, maximum: int, soort: Soort = Soort.SIGNALEN) -> list[list[str]]:
-    """The parties (ids) with files of `soort` to check, spread by size over at most `maximum` groups."""
+    """The parties (ids) with files of `soort` to check, spread by size over at most `maximum` groups.
+
+    Those for whom one account delivered stand in one group: its answers are numbered one after another.
+    """
     size = sa.func.sum(aanlevering.c.grootte)
     query = (
-        sa.select(aanlevering.c.partner)
+        sa.select(aanlevering.c.partner, aanlevering.c.gemachtigde)
         .where(aanlevering.c.soort.in_(soort.taken_along), aanlevering.c.staat == states.Aanlevering.OPGEHAALD)
-        .group_by(aanlevering.c.partner)
+        .group_by(aanlevering.c.partner, aanlevering.c.gemachtigde)
         .order_by(size.desc(), aanlevering.c.partner)
     )
     with exchange.register.connect() as db:
-        parties = list(db.scalars(query))
-    return [group for at in range(maximum) if (group := parties[at::maximum])]
+        waiting = db.execute(query).all()
+    together: list[tuple[set[str], list[str]]] = []  # accounts and partners, of which these partners have files
+    for partner, gemachtigde in waiting:
+        ids, partners = {partner, gemachtigde or partner}, [partner]
+        for one in [one for one in together if one[0] & ids]:
+            together.remove(one)
+            ids, partners = ids | one[0], [*one[1], *partners]
+        together.append((ids, list(dict.fromkeys(partners))))
+    return [[id for _, ids in group for id in ids] for at in range(maximum) if (group := together[at::maximum])]
 
 
 def check(exchange: Exchange, parties: Sequence[str], nu: Callable[[], datetime]) -> CheckResult:
@@ -77,7 +89,7 @@ def _check_all(exchange: Exchange, party: str, nu: Callable[[], datetime]) -> It
     with leases.held(exchange.register, f"check:{party}", nu) as lease:
         if lease is not None:
             for nr in _waiting(exchange, party):
-                yield _check_one(exchange, exchange.config.partij(party), nr, lease, nu)
+                yield _check_one(exchange, nr, lease, nu)
 
 
 def _waiting(exchange: Exchange, party: str) -> list[int]:
@@ -90,43 +102,50 @@ def _waiting(exchange: Exchange, party: str) -> list[int]:
         return list(db.scalars(query))
 
 
-def _check_one(
-    exchange: Exchange, party: Partij, nr: int, lease: leases.Lease, nu: Callable[[], datetime]
-) -> states.Aanlevering:
+def _check_one(exchange: Exchange, nr: int, lease: leases.Lease, nu: Callable[[], datetime]) -> states.Aanlevering:
     """Answer one file: as a repeat, as refused, or row by row."""
     with exchange.register.connect() as db:
         file = aanleveringen.received(db, nr)
+    account = exchange.config.partij(file.afzender)
     if file.eerder_op is not None:
         earlier = {"tijdstip": instant_text(file.eerder_op)}
-        return _as_a_whole(exchange, party, file, states.Aanlevering.HERHAALD, "W-BST-03", earlier, lease, nu)
+        return _as_a_whole(exchange, account, file, states.Aanlevering.HERHAALD, "W-BST-03", earlier, lease, nu)
     try:
-        if isinstance(party, Partner):
-            names.check_name(file.bestand, party.id, party.naampatroon, party.naamvoorbeeld)
-        else:
-            names.check_name(file.bestand, party.id, soort="TK")
+        read = _reads(exchange, account, file)
         with (
             exchange.archive.local(file.archief) as path,
             exchange.keyring.decrypt(
                 path,
-                signers=party.pgp.vingerafdrukken,
+                signers=account.pgp.vingerafdrukken,
                 at=file.opgehaald_op,
                 max_bytes=exchange.config.intake.max_bytes,
             ) as plaintext,
         ):
-            if not exchange.keyring.can_encrypt(party.pgp.vingerafdrukken[0], nu()):
+            if not exchange.keyring.can_encrypt(account.pgp.vingerafdrukken[0], nu()):
                 raise PgpRefusal("E-PGP-09")  # the answers could not be made
-            if isinstance(party, Partner):
-                return _row_by_row(exchange, party, file, plaintext, lease, nu)
-            return feedback.row_by_row(exchange, party, file, plaintext, lease, nu)
+            return read(file, plaintext, lease, nu)
     except (PgpRefusal, FileRejected) as refusal:
         facts = refusal.facts if isinstance(refusal, PgpRefusal) else refusal.slots
         state = states.Aanlevering.AFGEKEURD
-        return _as_a_whole(exchange, party, file, state, refusal.code, facts, lease, nu)
+        return _as_a_whole(exchange, account, file, state, refusal.code, facts, lease, nu)
+
+
+def _reads(
+    exchange: Exchange, account: Partij, file: Received
+) -> Callable[[Received, Plaintext, leases.Lease, Callable[[], datetime]], states.Aanlevering]:
+    """Who reads the file; raises FileRejected for a name that was not agreed, or does not say whose it is."""
+    if isinstance(account, Uitvoerder):
+        names.whose(file.bestand, names.Naamvorm(account.id, soort="TK"))
+        return partial(feedback.row_by_row, exchange, account)
+    partner = namens.whose(exchange.config, account, file.bestand, local_date(file.opgehaald_op))
+    if partner.id != file.partner:  # the machtigingen were changed since it was picked up
+        raise FileRejected("E-BST-12", {"voorbeeld": account.naam_van_bestanden.voorbeeld})
+    return partial(_row_by_row, exchange, account, partner)
 
 
 def _as_a_whole(
     exchange: Exchange,
-    party: Partij,
+    account: Partij,
     file: Received,
     state: states.Aanlevering,
     code: str,
@@ -135,8 +154,8 @@ def _as_a_whole(
     nu: Callable[[], datetime],
 ) -> states.Aanlevering:
     """Close a file of which no row was processed, with one code."""
-    moment, number = nu(), answers.next_number(exchange, party.id, file.reeks)
-    built = answers.ontvangst(exchange, party, file, number, moment, code, facts)
+    moment, number = nu(), answers.next_number(exchange, account.id, file.reeks)
+    built = answers.ontvangst(exchange, account, file, number, moment, code, facts)
     with exchange.register.begin() as db:
         leases.renew(db, lease, moment)
         verdict = Verdict(state, code)
@@ -146,7 +165,8 @@ def _as_a_whole(
 
 def _row_by_row(
     exchange: Exchange,
-    partner: Partner,
+    account: Partij,
+    partner: Melder,
     file: Received,
     plaintext: Plaintext,
     lease: leases.Lease,
@@ -156,7 +176,7 @@ def _row_by_row(
 
     Of a proef only the counts are recorded: its rows go nowhere.
     """
-    moment, number = nu(), answers.next_number(exchange, partner.id, file.reeks)
+    moment, number = nu(), answers.next_number(exchange, account.id, file.reeks)
     with answers.Controle(exchange, partner, file, number + 1, moment) as controle:
         writer = exchange.work.writer(file.nr, lease.nummer, ACCEPTED)
         with nullcontext(Nowhere()) if file.proef else writer as rows:
@@ -166,7 +186,7 @@ def _row_by_row(
         controle.close(tally.counts())
     gap = None if file.proef else names.missing(file.bestand, _earlier_names(exchange, file))
     warning = ("W-BST-11", {"ontbreekt": gap}) if gap else ()
-    receipt = answers.ontvangst(exchange, partner, file, number, moment, *warning, gelezen=True)
+    receipt = answers.ontvangst(exchange, account, file, number, moment, *warning, gelezen=True)
     verdict = Verdict(
         states.Aanlevering.GECONTROLEERD,
         poging=lease.nummer,
@@ -193,7 +213,7 @@ def _row_by_row(
 
 
 def _earlier_names(exchange: Exchange, file: Received) -> list[str]:
-    """Names of the files of this partner and day that came before this one."""
+    """Names of the files of this partner and day that came before this one, from whichever account."""
     series = names.series(file.bestand)
     query = sa.select(aanlevering.c.bestand).where(
         aanlevering.c.partner == file.partner, aanlevering.c.soort == file.soort, aanlevering.c.nr < file.nr

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 import stamina
 
-from exchange.configuration import Partner
+from exchange.configuration import Melder, Partner
 from exchange.context import Exchange, local_date
 from exchange.faults import StateConflict
 from exchange.register import leases, ledger, outbox
@@ -27,35 +27,37 @@ from transforms.answer import Answered
 COLUMNS = ["regelnr", "signaal_id", "nr"]
 
 
-def report(exchange: Exchange, partner: Partner, nu: Callable[[], datetime]) -> int | None:
-    """Build DOORGEZET for everything settled and not yet told; returns the number of rows in it, None when another
-    worker is at it.
+def report(exchange: Exchange, partner: Melder, account: Partner, nu: Callable[[], datetime]) -> int | None:
+    """Build for `account` the DOORGEZET of everything of `partner` that is settled and not yet told; returns the number
+    of rows in it, None when another worker is at it.
 
-    An intake that answers the same partner meanwhile may take the terugmelding_nr: then it is built once more.
+    An intake that answers the same account meanwhile may take the terugmelding_nr: then it is built once more.
     """
     with leases.held(exchange.register, f"doorgezet:{partner.id}", nu) as lease:
         if lease is None:
             return None
         for attempt in stamina.retry_context(on=StateConflict, attempts=5):
             with attempt:
-                return _report(exchange, partner, lease, nu)
+                return _report(exchange, partner, account, lease, nu)
     raise AssertionError("unreachable")
 
 
-def _report(exchange: Exchange, partner: Partner, lease: leases.Lease, nu: Callable[[], datetime]) -> int:
+def _report(
+    exchange: Exchange, partner: Melder, account: Partner, lease: leases.Lease, nu: Callable[[], datetime]
+) -> int:
     parts = _untold(exchange, partner.id)
     if not parts:
         return 0
-    moment, number = nu(), answers.next_number(exchange, partner.id)
+    moment, number = nu(), answers.next_number(exchange, account.id)
     day = local_date(moment)
     given = f"VS_DOORGEZET_{partner.id}_{day:%Y%m%d}_{number:06d}.csv.pgp"
-    archief = answers.archive_name(partner.id)
+    archief = answers.archive_name(account.id)
     with exchange.register.connect() as db:
         head = ledger.head(db)
     told: Counter[str] = Counter()
     with (
         exchange.archive.target(archief) as path,
-        exchange.keyring.encryptor(path, partner.pgp.vingerafdrukken[0]) as stream,
+        exchange.keyring.encryptor(path, account.pgp.vingerafdrukken[0]) as stream,
     ):
         stream.write(csvbytes.to_csv(answer.header()))
         for file, rows in _by_file(exchange, parts):
@@ -64,10 +66,10 @@ def _report(exchange: Exchange, partner: Partner, lease: leases.Lease, nu: Calla
             told.update(rows["staat"].to_pylist())
         to = Answered(number, moment, partner.id, given, "", head)
         stream.write(csvbytes.to_csv(answer.doorgezet_bestand(to, told), header=False))
-    built = outbox.Built(partner.id, "DOORGEZET", answers.FOLDER, given, archief, stream.sha256, stream.size)
+    built = outbox.Built(account.id, "DOORGEZET", answers.FOLDER, given, archief, stream.sha256, stream.size)
     with exchange.register.begin() as db:
         leases.renew(db, lease, nu())
-        outbox.take_numbers(db, partner.id, "terugmelding", number, 1)
+        outbox.take_numbers(db, account.id, "terugmelding", number, 1)
         outbox.add(db, moment, [built], lambda made: _mark_told(db, parts, made[0]))
     return told.total()
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 import stamina
 
-from exchange.configuration import Partner
+from exchange.configuration import Melder, Partner
 from exchange.context import Exchange, local_date
 from exchange.faults import StateConflict
 from exchange.register import leases, ledger, outbox, signalen, terugkoppelingen
@@ -25,9 +25,11 @@ from transforms import uitkomst as reduced
 from transforms.answer import Answered
 
 
-def report(exchange: Exchange, partner: Partner, night: date, nu: Callable[[], datetime]) -> int | None:
-    """Build the UITKOMST of `night` where there is something new; returns the number of signals in it, None when
-    another worker is at it.
+def report(
+    exchange: Exchange, partner: Melder, account: Partner, night: date, nu: Callable[[], datetime]
+) -> int | None:
+    """Build for `account` the UITKOMST of `partner` and `night` where there is something new; returns the number of
+    signals in it, None when another worker is at it.
 
     A night has one per partner: what comes in after it was made, goes along with the next.
     """
@@ -36,13 +38,24 @@ def report(exchange: Exchange, partner: Partner, night: date, nu: Callable[[], d
             return None
         for attempt in stamina.retry_context(on=StateConflict, attempts=5):
             with attempt:
-                return _report(exchange, partner, night, lease, nu)
+                return _report(exchange, partner, account, night, lease, nu)
     raise AssertionError("unreachable")
 
 
-def _report(exchange: Exchange, partner: Partner, night: date, lease: leases.Lease, nu: Callable[[], datetime]) -> int:
+def _report(
+    exchange: Exchange,
+    partner: Melder,
+    account: Partner,
+    night: date,
+    lease: leases.Lease,
+    nu: Callable[[], datetime],
+) -> int:
+    stem = f"VS_UITKOMST_{partner.id}_{night:%Y%m%d}_"
     made = sa.select(zending.c.id).where(
-        zending.c.ontvanger == partner.id, zending.c.soort == "UITKOMST", zending.c.nacht == night
+        zending.c.ontvanger == account.id,
+        zending.c.soort == "UITKOMST",
+        zending.c.nacht == night,
+        zending.c.naam.startswith(stem, autoescape=True),
     )
     with exchange.register.connect() as db:
         files = terugkoppelingen.to_tell(db, partner.id)
@@ -50,13 +63,18 @@ def _report(exchange: Exchange, partner: Partner, night: date, lease: leases.Lea
             return 0
     moment = nu()
     rows = _news(exchange, partner, files, local_date(moment))
-    number = answers.next_number(exchange, partner.id)
-    built = _encrypted(exchange, partner, rows, number, night, moment) if rows.num_rows else None
+    number = answers.next_number(exchange, account.id)
+    built = None
+    if rows.num_rows:
+        given = f"{stem}{number:06d}.csv.pgp"
+        with exchange.register.connect() as db:
+            to = Answered(number, moment, partner.id, given, "", ledger.head(db))
+        built = answers.encrypted(exchange, account, _content(to, rows), "UITKOMST", given, None, night)
     with exchange.register.begin() as db:
         leases.renew(db, lease, nu())
         terugkoppelingen.mark_told(db, partner.id, files, moment)
         if built:
-            outbox.take_numbers(db, partner.id, "terugmelding", number, 1)
+            outbox.take_numbers(db, account.id, "terugmelding", number, 1)
             told = rows.select(reduced.UITKOMST.names)
             outbox.add(db, moment, [built], lambda made: _remember(db, told, made[0]))
     return int(rows.num_rows)
@@ -66,18 +84,12 @@ def _remember(db: sa.Connection, told: pa.Table, zending_id: int) -> None:
     signalen.insert(db, uitkomst, told.append_column("zending_id", pa.repeat(pa.scalar(zending_id), told.num_rows)))
 
 
-def _encrypted(
-    exchange: Exchange, partner: Partner, rows: pa.Table, number: int, night: date, moment: datetime
-) -> outbox.Built:
-    given = f"VS_UITKOMST_{partner.id}_{night:%Y%m%d}_{number:06d}.csv.pgp"
-    with exchange.register.connect() as db:
-        to = Answered(number, moment, partner.id, given, "", ledger.head(db))
-    content = csvbytes.to_csv(reduced.uitkomst_lines(to, rows))
-    content += csvbytes.to_csv(reduced.uitkomst_bestand(to), header=False)
-    return answers.encrypted(exchange, partner, content, "UITKOMST", given, None, night)
+def _content(to: Answered, rows: pa.Table) -> bytes:
+    lines = csvbytes.to_csv(reduced.uitkomst_lines(to, rows))
+    return lines + csvbytes.to_csv(reduced.uitkomst_bestand(to), header=False)
 
 
-def _news(exchange: Exchange, partner: Partner, files: list[int], day: date) -> pa.Table:
+def _news(exchange: Exchange, partner: Melder, files: list[int], day: date) -> pa.Table:
     """What `files` changed for this partner, as `reduced.uitkomst_lines` takes it; in the order of the signals."""
     with exchange.register.connect() as db:
         nrs = terugkoppelingen.concerned(db, partner.id, files)
@@ -122,7 +134,7 @@ def _with_places(exchange: Exchange, facts: pa.Table) -> pa.Table:
     return facts
 
 
-def _opened(exchange: Exchange, partner: Partner, day: date) -> pa.StringArray:
+def _opened(exchange: Exchange, partner: Melder, day: date) -> pa.StringArray:
     """Gemeentecodes whose overeenkomst with the partner lets it know that the inwoner was already known."""
     every, today = exchange.config.overeenkomsten, pa.scalar(day, pa.date32())
     holds = pc.and_(pc.less_equal(every["van"], today), pc.fill_null(pc.greater_equal(every["tot"], today), True))

@@ -1,6 +1,7 @@
 """pickup: fetch what partners (or uitvoerders, their terugkoppeling) dropped, before anything else is done with it.
 
-A partner's proef is fetched along, from a folder of its own; what was fetched a day ago as a proef is removed.
+The name of a file says for which partner it is (`namens`): that is registered, and check judges it. A partner's proef
+is fetched along, from a folder of its own; what was fetched a day ago as a proef is removed.
 
 Bytes first (into the archive, hashed on the way), register second, remote clean-up last. A file is known by party,
 name, size, mtime and content: run again after any crash, one drop is registered once.
@@ -16,19 +17,19 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
-from exchange.configuration import Partij, Partner
-from exchange.context import Exchange
+from exchange.configuration import Partij
+from exchange.context import Exchange, local_date
 from exchange.faults import HostKeyMismatch, PartyUnreachable, TargetExists, place
 from exchange.register import leases, ledger, states
-from exchange.register.aanleveringen import Soort, event_of
+from exchange.register.aanleveringen import Soort, dropped_by, event_of
 from exchange.register.tables import aanlevering
 from exchange.sftp import Connection, RemoteFile
-from exchange.steps import proef
+from exchange.steps import namens, proef
 
 log = logging.getLogger(__name__)
 
@@ -53,8 +54,9 @@ class PickupResult:
 
 @dataclass(frozen=True)
 class _Fetched:
-    """One file whose bytes are in the archive."""
+    """One file of `partner` (its id) whose bytes are in the archive."""
 
+    partner: str
     soort: Soort
     file: RemoteFile
     sha256: str
@@ -68,11 +70,16 @@ class _Visit:
 
     party: Partij
     soort: Soort
+    day: date
     connection: Connection | None = None
     seen: dict[tuple[Soort, str], RemoteFile] = field(default_factory=dict)
     fault: Exception | None = None
     fetched: list[_Fetched] = field(default_factory=list)
     registered: dict[int, _Fetched] = field(default_factory=dict)
+
+    def whose(self, exchange: Exchange, name: str) -> str:
+        """For which partner (id) the account dropped this file."""
+        return namens.recorded(exchange.config, self.party, name, self.day)
 
 
 def pickup(exchange: Exchange, nu: Callable[[], datetime], soort: Soort = Soort.SIGNALEN) -> PickupResult:
@@ -83,7 +90,8 @@ def pickup(exchange: Exchange, nu: Callable[[], datetime], soort: Soort = Soort.
     parties: Mapping[str, Partij] = exchange.config.partners
     if soort is Soort.TERUGKOPPELING:
         parties = exchange.config.uitvoerders
-    visits = [_Visit(parties[party], soort) for party in sorted(parties)]
+    day = local_date(nu())
+    visits = [_Visit(parties[party], soort, day) for party in sorted(parties)]
     with ExitStack() as stack:
         lease = stack.enter_context(leases.held(exchange.register, f"pickup:{soort}", nu))
         if lease is None:
@@ -129,26 +137,28 @@ def _arrive(exchange: Exchange, visit: _Visit, stack: ExitStack, nu: Callable[[]
     visit.connection = stack.enter_context(exchange.connect(visit.party))
     for row in _uncleared(exchange, visit.party.id):
         file = RemoteFile(row.bestand, row.grootte, row.mtime, True)
-        _clear(exchange, visit, row.nr, _Fetched(Soort(row.soort), file, row.sha256, row.archief), nu)
+        _clear(exchange, visit, row.nr, _Fetched(row.partner, Soort(row.soort), file, row.sha256, row.archief), nu)
     if tries:
         proef.wipe(exchange, visit.party.id, visit.connection, nu)
-    listed = _listing(visit)
+    listed = _listing(exchange, visit)
     visit.seen = {at: file for at, file in listed.items() if len(file.name.encode()) <= LONGEST_NAME}
     if len(visit.seen) < len(listed):
         log.warning("%s: a name of more than %d bytes is left alone", visit.party.id, LONGEST_NAME)
 
 
-def _listing(visit: _Visit) -> dict[tuple[Soort, str], RemoteFile]:
+def _listing(exchange: Exchange, visit: _Visit) -> dict[tuple[Soort, str], RemoteFile]:
     """The files that we would take now, by kind and name."""
     assert visit.connection is not None
-    asks = isinstance(visit.party, Partner) and visit.party.gereedbestand
     found: dict[tuple[Soort, str], RemoteFile] = {}
     for soort in visit.soort.taken_along:
         if soort is Soort.PROEF and not _has_folder(visit.connection, proef.IN):
             continue
         listed = {file.name: file for file in visit.connection.listing(_folders(soort)[0])}
         for name, file in sorted(listed.items()):
-            if _wanted(file) and not (asks and (name.endswith(READY) or f"{name}{READY}" not in listed)):
+            complete = not name.endswith(READY) and f"{name}{READY}" in listed
+            if _wanted(file) and (
+                complete or not namens.waits(exchange.config, visit.whose(exchange, name.removesuffix(READY)))
+            ):
                 found[soort, name] = file
     return found
 
@@ -171,7 +181,7 @@ def _wanted(file: RemoteFile) -> bool:
 
 def _collect(exchange: Exchange, visit: _Visit) -> None:
     """Fetch what did not change between the two looks."""
-    again = _listing(visit) if visit.seen else {}
+    again = _listing(exchange, visit) if visit.seen else {}
     for at, file in again.items():
         before = visit.seen.get(at)
         if before and (before.size, before.mtime) == (file.size, file.mtime):
@@ -187,7 +197,7 @@ def _fetch(exchange: Exchange, visit: _Visit, soort: Soort, file: RemoteFile) ->
         visit.connection.fetch(f"{_folders(soort)[0]}/{file.name}", _Hashed(sink, hashing))
     archief = f"{folder}/{hashing.hexdigest()}"  # the same bytes of one party always lie at the same place
     exchange.archive.rename(incoming, archief)
-    return _Fetched(soort, file, hashing.hexdigest(), archief)
+    return _Fetched(visit.whose(exchange, file.name), soort, file, hashing.hexdigest(), archief)
 
 
 def _register(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callable[[], datetime]) -> None:
@@ -199,7 +209,8 @@ def _register(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callab
                 aanlevering.insert()
                 .values(
                     soort=fetched.soort,
-                    partner=visit.party.id,
+                    partner=fetched.partner,
+                    gemachtigde=visit.party.id if visit.party.id != fetched.partner else None,
                     bestand=fetched.file.name,
                     sha256=fetched.sha256,
                     grootte=fetched.file.size,
@@ -210,7 +221,9 @@ def _register(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callab
                 )
                 .returning(aanlevering.c.nr)
             ).scalar_one()
-            event = {"aanlevering": nr, "partner": visit.party.id, "sha256": fetched.sha256}
+            event = {"aanlevering": nr, "partner": fetched.partner, "sha256": fetched.sha256}
+            if fetched.partner != visit.party.id:
+                event["gemachtigde"] = visit.party.id
             ledger.append(db, moment, event_of(fetched.soort, states.Aanlevering.OPGEHAALD), event)
         visit.registered[nr] = fetched
 
@@ -235,17 +248,17 @@ def _clear(exchange: Exchange, visit: _Visit, nr: int, fetched: _Fetched, nu: Ca
             connection.move(target, source)
         except TargetExists:
             return  # a third file has come under that name: it goes first, and then we try again
-    elif isinstance(visit.party, Partner) and visit.party.gereedbestand:
+    elif namens.waits(exchange.config, fetched.partner):
         connection.remove(f"{source}{READY}")
     _record_cleared(exchange, nr, nu)
 
 
-def _uncleared(exchange: Exchange, partner: str) -> list[sa.Row[Any]]:
+def _uncleared(exchange: Exchange, account: str) -> list[sa.Row[Any]]:
     with exchange.register.connect() as db:
         return list(
             db.execute(
                 sa.select(aanlevering)
-                .where(aanlevering.c.partner == partner, aanlevering.c.verplaatst_op.is_(None))
+                .where(dropped_by(account), aanlevering.c.verplaatst_op.is_(None))
                 .order_by(aanlevering.c.nr)
             )
         )

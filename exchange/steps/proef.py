@@ -28,13 +28,13 @@ _READ = (states.Aanlevering.GECONTROLEERD, states.Aanlevering.AFGEKEURD)
 _VISIBLE = (states.Zending.GEPUBLICEERD, states.Zending.OPGEHAALD)
 
 
-def wipe_archive(exchange: Exchange, partner: str, moment: datetime) -> None:
+def wipe_archive(exchange: Exchange, account: str, moment: datetime) -> None:
     """Remove what is over from our archive: also of a partner that cannot be reached."""
-    files, told = _over(exchange, partner, moment)
+    files, told = _over(exchange, account, moment)
     if not files and not told:
         return
     unread = sa.select(aanlevering.c.archief).where(
-        aanlevering.c.partner == partner, aanlevering.c.staat == states.Aanlevering.OPGEHAALD
+        aanleveringen.dropped_by(account), aanlevering.c.staat == states.Aanlevering.OPGEHAALD
     )
     with exchange.register.connect() as db:
         kept = set(db.scalars(unread))  # the same bytes lie at one place, and may have come again
@@ -43,17 +43,17 @@ def wipe_archive(exchange: Exchange, partner: str, moment: datetime) -> None:
             exchange.archive.remove(row.archief)
 
 
-def wipe(exchange: Exchange, partner: str, connection: Connection, nu: Callable[[], datetime]) -> None:
+def wipe(exchange: Exchange, account: str, connection: Connection, nu: Callable[[], datetime]) -> None:
     """Remove what is over at the partner, then record that it is gone."""
     moment = nu()
-    files, told = _over(exchange, partner, moment)
+    files, told = _over(exchange, account, moment)
     for row in files:
         connection.remove(f"{DONE}/{row.nr}_{row.bestand}")
     if files:
         _record_files(exchange, [row.nr for row in files], moment)
     if not told:
         return
-    with leases.held(exchange.register, f"publish:{partner}", nu) as lease:
+    with leases.held(exchange.register, f"publish:{account}", nu) as lease:
         if lease is None:
             return  # publish looks at the same files just now: at the next intake
         gone = collected.removed(connection, told)
@@ -77,18 +77,18 @@ def _record_files(exchange: Exchange, nrs: list[int], moment: datetime) -> None:
         ledger.append(db, moment, event, *({"aanlevering": nr} for nr in nrs))
 
 
-def _over(exchange: Exchange, partner: str, moment: datetime) -> tuple[list[sa.Row[Any]], list[sa.Row[Any]]]:
-    """The partner's proeven, and our answers to them, whose time is over."""
+def _over(exchange: Exchange, account: str, moment: datetime) -> tuple[list[sa.Row[Any]], list[sa.Row[Any]]]:
+    """The proeven that an account dropped, and our answers to them, whose time is over."""
     until = moment - BEWAARTIJD
     files = sa.select(aanlevering).where(
-        aanlevering.c.partner == partner,
+        aanleveringen.dropped_by(account),
         aanlevering.c.soort == Soort.PROEF,
         aanlevering.c.staat.in_(_READ),
         aanlevering.c.verplaatst_op.is_not(None),
         aanlevering.c.opgehaald_op <= until,
     )
     told = sa.select(zending).where(
-        zending.c.ontvanger == partner,
+        zending.c.ontvanger == account,
         zending.c.map == answers.PROEF,
         zending.c.staat.in_(_VISIBLE),
         zending.c.gepubliceerd_op <= until,

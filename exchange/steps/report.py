@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from exchange.configuration import Partner
-from exchange.context import Exchange
+from exchange.configuration import Melder, Partner
+from exchange.context import Exchange, local_date
 from exchange.faults import BalanceFault
 from exchange.register import balance, ledger
 from exchange.register.tables import nacht
@@ -18,12 +18,14 @@ from exchange.steps import build, delivered, outcomes, publish
 @dataclass(frozen=True)
 class ReportResult:
     """Whether the night balances, its totals, the parties (ids) whose files still wait, the partners (ids) who are
-    told nothing because their key cannot encrypt, and frozen batches (night and gemeentecode) that were never built."""
+    told nothing because the key cannot encrypt, or because they have no account and the one that they name has no
+    machtiging today, and frozen batches (night and gemeentecode) that were never built."""
 
     klopt: bool
     totalen: dict[str, int]
     uitgesteld: list[str]
     zonder_sleutel: list[str]
+    zonder_machtiging: list[str]
     niet_gebouwd: list[str]
 
 
@@ -32,11 +34,16 @@ def report(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Repor
 
     A night of which a batch was not built stays open.
     """
-    moment, partners = nu(), exchange.config.partners.values()
+    moment, config = nu(), exchange.config
+    hearing = {id: config.hoort(one, local_date(moment)) for id, one in config.melders.items()}
+    accounts = {id: account for id, account in hearing.items() if account}
     build.manifests(exchange, night, nu)  # where a shard was stopped between its last batch and the manifest
-    open_to = [one for one in partners if exchange.keyring.can_encrypt(one.pgp.vingerafdrukken[0], moment)]
     with ThreadPoolExecutor(2) as pool:  # gpg works on one answer while the next is made
-        asked = {one.id: pool.submit(_tell, exchange, one, night, nu) for one in open_to}
+        asked = {
+            id: pool.submit(_tell, exchange, config.melders[id], account, night, nu)
+            for id, account in accounts.items()
+            if exchange.keyring.can_encrypt(account.pgp.vingerafdrukken[0], moment)
+        }
     elsewhere = [partner for partner, told in asked.items() if not told.result()]
     published = publish.publish(exchange, nu)
     with exchange.register.connect() as db:
@@ -46,14 +53,17 @@ def report(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Repor
         raise BalanceFault(dict(proof.totals))
     if not unbuilt:
         _close(exchange, night, proof.totals, nu)
-    shut = sorted({one.id for one in partners} - asked.keys())
+    shut, unheard = sorted(accounts.keys() - asked.keys()), sorted(hearing.keys() - accounts.keys())
     late = sorted({*published.uitgesteld, *elsewhere})
-    return ReportResult(proof.klopt, dict(proof.totals), late, shut, unbuilt)
+    return ReportResult(proof.klopt, dict(proof.totals), late, shut, unheard, unbuilt)
 
 
-def _tell(exchange: Exchange, partner: Partner, night: date, nu: Callable[[], datetime]) -> bool:
-    """What was delivered, then what became of it; False when another worker is at one of them."""
-    answers = delivered.report(exchange, partner, nu), outcomes.report(exchange, partner, night, nu)
+def _tell(exchange: Exchange, partner: Melder, account: Partner, night: date, nu: Callable[[], datetime]) -> bool:
+    """What of `partner` was delivered, then what became of it, to `account`; False when another worker is at one."""
+    answers = (
+        delivered.report(exchange, partner, account, nu),
+        outcomes.report(exchange, partner, account, night, nu),
+    )
     return None not in answers
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import generate
+from docs import generate, profiel
 from exchange.configuration import Levering
 from schemas.retourcodes import RETOURCODES
 from tests.conftest import program
@@ -40,7 +40,8 @@ def test_every_profile_in_an_example_is_one_that_we_take() -> None:
     ]
     assert found
     for text in found:
-        Levering.model_validate(tomllib.loads(text)["levering"])
+        if text != profiel.PROFIEL:  # a partner's: read when the document is made
+            Levering.model_validate(tomllib.loads(text)["levering"])
 
 
 def test_every_retourcode_is_published() -> None:

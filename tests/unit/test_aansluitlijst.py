@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from exchange.configuration import Bediening, Configuration, Partner, Uitvoerder
 from exchange.configuration.agreements import SCHEMA
+from exchange.configuration.machtigingen import Machtiging
 from exchange.steps.aansluitlijst import lines
 
 DAY = date(2026, 7, 1)
@@ -23,15 +24,23 @@ def agreement(partner: str, code: str, van: date, tot: date | None = None, soort
     return {"partner": partner, "gemeentecode": code, "van": van, "tot": tot, "soorten": soorten, **rest}
 
 
-def listed(*agreements: dict[str, object], partner: Partner = WOONZO) -> list[tuple[str, ...]]:
+def listed(*agreements: dict[str, object], machtigingen: tuple[Machtiging, ...] = ()) -> list[tuple[str, ...]]:
     names = ("exchange", "opslag", "intake", "uitlevering", "pgp", "monitor", "regels")
     uitvoerders = {
         id: Uitvoerder.model_construct(id=id, naam=id.title(), gemeenten=serving)
         for id, serving in (("zuid", ZUID), ("noord", NOORD))
     }
     table = pa.Table.from_pylist(list(agreements), SCHEMA)
-    config = Configuration(Path(), partners={}, uitvoerders=uitvoerders, overeenkomsten=table, **dict.fromkeys(names))
-    return [tuple(row.values()) for row in lines(config, partner, DAY).to_pylist()]
+    others = {id: Partner.model_construct(id=id, sectoren=("Huur",)) for id in ("klein", "vorig")}
+    config = Configuration(
+        Path(),
+        partners={"woonzo": WOONZO, **others},
+        uitvoerders=uitvoerders,
+        overeenkomsten=table,
+        machtigingen=machtigingen,
+        **dict.fromkeys(names),
+    )
+    return [tuple(row.values()) for row in lines(config, WOONZO, DAY).to_pylist()]
 
 
 ALL = "VROEG|ACTUALISATIE|EINDELEVERING|AFSLUITING|WARME_OVERDRACHT|INTREKKING"
@@ -39,19 +48,26 @@ ALL = "VROEG|ACTUALISATIE|EINDELEVERING|AFSLUITING|WARME_OVERDRACHT|INTREKKING"
 
 def test_each_gemeente_and_sector_with_who_serves_it_now_and_who_takes_over() -> None:
     assert listed(agreement("woonzo", "0363", date(2025, 1, 1))) == [
-        ("0363", "Amsterdam", "Energie", "Noord", "2027-01-01", "", ALL),
-        ("0363", "Amsterdam", "Energie", "Zuid", "2025-01-01", "2026-12-31", ALL),
-        ("0363", "Amsterdam", "Huur", "Noord", "2027-01-01", "", ALL),
-        ("0363", "Amsterdam", "Huur", "Zuid", "2025-01-01", "2026-12-31", ALL),
+        ("woonzo", "0363", "Amsterdam", "Energie", "Noord", "2027-01-01", "", ALL),
+        ("woonzo", "0363", "Amsterdam", "Energie", "Zuid", "2025-01-01", "2026-12-31", ALL),
+        ("woonzo", "0363", "Amsterdam", "Huur", "Noord", "2027-01-01", "", ALL),
+        ("woonzo", "0363", "Amsterdam", "Huur", "Zuid", "2025-01-01", "2026-12-31", ALL),
     ]
 
 
 def test_an_overeenkomst_narrows_the_period_and_the_kinds() -> None:
     found = listed(agreement("woonzo", "0402", date(2026, 8, 1), date(2026, 8, 31), "VROEG"))
-    assert [row[3:] for row in found] == [("Zuid", "2026-08-01", "2026-08-31", "VROEG")] * 2
+    assert [row[4:] for row in found] == [("Zuid", "2026-08-01", "2026-08-31", "VROEG")] * 2
 
 
 def test_what_has_ended_and_what_is_anothers_does_not_stand_there() -> None:
     ended = agreement("woonzo", "0363", date(2021, 1, 1), date(2026, 6, 30))
     assert listed(ended, agreement("ander", "0363", date(2021, 1, 1))) == []
     assert listed(agreement("woonzo", "0457", date(2021, 1, 1), date(2022, 3, 23))) == []
+
+
+def test_an_account_also_sees_for_whom_it_may_deliver_today() -> None:
+    held = Machtiging("woonzo", "klein", DAY, DAY, "brief 12")
+    over = Machtiging("woonzo", "vorig", date(2025, 1, 1), date(2026, 6, 30), "brief 11")
+    agreed = [agreement(id, "0402", DAY) for id in ("klein", "vorig")]
+    assert {row[0] for row in listed(*agreed, machtigingen=(held, over))} == {"klein"}

@@ -580,3 +580,27 @@ def test_rules_are_checked_with_the_rest(folder: Path) -> None:
     assert only(folder).file == "regels.csv"
     (folder / "regels.csv").write_text(header + "drempel_euro;;0363;;2026-01-01;;50,00;;besluit\n")
     assert load(folder).regels.geldend("woonzo", "0363", "Huur", date(2026, 7, 1)).drempel_cent == 5_000
+
+
+def test_a_partner_without_an_account_is_heard_through_the_one_that_it_names(folder: Path, keys: Keys) -> None:
+    write_party(folder, "partners", "koepel", keys, 'sectoren = ["Huur"]\n', key="stranger")
+    klein = 'id = "klein"\nnaam = "Klein wonen"\nsectoren = ["Huur"]\nterugmelding_aan = "koepel"\n'
+    (folder / "partners" / "klein.toml").write_text(klein)
+    agreements(folder, "woonzo;0363;2021-01-01;;;N;", "klein;0363;2021-01-01;;;N;")
+    lines = ["gemachtigde;partner;vanaf;tot;bron", "koepel;klein;2026-01-01;2026-06-30;contract 7"]
+    (folder / "machtigingen.csv").write_text("\n".join([*lines, "koepel;woonzo;2026-03-01;;brief"]))
+    config = load(folder)
+    klein_, woonzo, koepel = (config.melders[id] for id in ("klein", "woonzo", "koepel"))
+    assert sorted(config.partners) == ["koepel", "woonzo"]
+    assert config.namens("koepel", date(2026, 2, 1)) == [klein_]
+    assert config.namens("koepel", date(2026, 4, 1)) == [klein_, woonzo]
+    assert config.namens("woonzo", date(2026, 4, 1)) == []
+    assert config.hoort(klein_, date(2026, 6, 30)) is koepel
+    assert config.hoort(klein_, date(2026, 7, 1)) is None
+    assert config.hoort(woonzo, date(2026, 7, 1)) is woonzo
+
+    (folder / "machtigingen.csv").unlink()
+    found = only(folder)
+    assert (found.file, found.place) == ("partners/klein.toml", "terugmelding_aan")
+    change(folder, "partners/klein.toml", klein, klein + "[pgp]\nbestand = 'x'\nvingerafdrukken = []\n")
+    assert "eigen account" in only(folder).problem
