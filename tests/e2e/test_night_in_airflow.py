@@ -150,7 +150,7 @@ def test_each_partner_reads_what_became_of_every_row(night: Night, gpg_home: Pat
 
 def test_a_terugmelding_nr_rises_without_a_gap(night: Night) -> None:
     for party in night.sandbox.partners:
-        names = (night.sandbox.folder / "sftp" / party / "terugmelding").iterdir()
+        names = (night.sandbox.folder / "sftp" / party / "terugmelding").glob("VS_*")
         numbers = {int(path.name.split(".")[0].rsplit("_", 1)[1]) for path in names}
         assert numbers == set(range(1, len(numbers) + 1))
 
