@@ -40,7 +40,7 @@ class Venster:
 
 @dataclass(frozen=True)
 class Geldend:
-    """What holds for one sector, gemeente and partner on one day; None where nothing was set. `weigert` names the
+    """What holds for one sector, gemeente and partner on one day; None or 0 where nothing was set. `weigert` names the
     regels that refuse."""
 
     termijn: Venster | None = None
@@ -128,6 +128,7 @@ def _notice(typed: pa.Table, kinds: Kinds, places: _Places, ontvangen_op: date) 
     wanted = [one.werkdagen or 0 for one in places.geldend]
     days = working_days_between(ontvangen_op, typed["gebeurtenis_datum"].combine_chunks())
     short = ends & (np.asarray(days.fill_null(_ANY)).astype(np.int64) < places.numbers(wanted))
+    short &= places.numbers(wanted) > 0  # where no notice was set, a date in the past is not too late for it either
     yield _told(typed, short, places, "W-EIN-01", "gebeurtenis_datum", [{"werkdagen": str(one)} for one in wanted])
 
 

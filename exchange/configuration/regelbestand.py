@@ -2,6 +2,7 @@
 
 Layout of both (`;`, header): regel;sector;gemeentecode;partner;van;tot;waarde;gevolg;bron. `tot` is the last day, empty
 is open; `gevolg` waarschuwen (or empty) or weigeren; `bron` says where the rule comes from and is never empty.
+A line that sets nothing (`0-`, `0,00`, `0`) goes before a less specific one as any other.
 
 | regel | waarde | what it says |
 |---|---|---|
@@ -135,14 +136,14 @@ def _window(text: str) -> Venster:
 
 def _cents(text: str) -> int:
     match = re.fullmatch(r"(\d{1,6}),(\d\d)", text)
-    if not match or text == "0,00":
+    if not match:
         raise _Wrong("waarde is geen bedrag", "Schrijf euro's met twee decimalen en een komma: 50,00.")
     return int(match[1]) * 100 + int(match[2])
 
 
 def _number(text: str) -> int:
-    if not re.fullmatch(r"[1-9]\d?", text):
-        raise _Wrong("waarde is geen aantal dagen", "Schrijf een getal van 1 tot en met 99.")
+    if not re.fullmatch(r"\d{1,2}", text):
+        raise _Wrong("waarde is geen aantal dagen", "Schrijf een getal van 0 tot en met 99.")
     return int(text)
 
 

@@ -26,6 +26,7 @@ from transforms.grenzen import Geldend, Venster
 LANDELIJK = Path(schemas.__file__).with_name("regels.csv")
 #: A designation lasts at most five years (Wgs art. 2; see Stcrt. 2024-10148).
 EXPERIMENT_JAREN = 5
+_DAY = timedelta(days=1)
 
 
 class Regels:
@@ -49,13 +50,36 @@ class Regels:
             termijn=termijn,
             drempel_cent=drempel,
             werkdagen=werkdagen,
-            aangewezen=find("experimenteel") is None or not gemeentecode or find("aangewezen") is not None,
+            aangewezen=not gemeentecode or self._designated(gemeentecode, sector, day),
             weigert=frozenset(name for name, one in found.items() if one and one.gevolg == "weigeren"),
         )
 
     def verplicht(self, veld: str, day: date) -> frozenset[str]:
         """The sectors in which a signaal must have `veld`."""
         return frozenset(one for one in SIGNAALPARTNER.waarden if self._find("verplicht", "", "", one, day, veld))
+
+    def open(self, gemeentecode: str, sector: str, van: date, tot: date) -> list[tuple[date, date]]:
+        """The parts of [van, tot] in which the gemeente may be told of signals of this sector, earliest first: all of
+        it, but for an experimental sector only the days of a designation."""
+        keys = [("experimenteel", "", "", sector, ""), ("aangewezen", gemeentecode, "", sector, "")]
+        lines = [one for layer in self._layers for key in keys for one in layer.get(key, ())]
+        turning = {one.van for one in lines} | {one.tot + _DAY for one in lines if one.tot}
+        starts = sorted({van, *(day for day in turning if van < day <= tot)})
+        ends = [*(day - _DAY for day in starts[1:]), tot]
+        parts: list[tuple[date, date]] = []
+        for first, last in zip(starts, ends, strict=True):
+            if not self._designated(gemeentecode, sector, first):
+                continue
+            if parts and parts[-1][1] + _DAY == first:
+                parts[-1] = (parts[-1][0], last)
+            else:
+                parts.append((first, last))
+        return parts
+
+    def _designated(self, gemeentecode: str, sector: str, day: date) -> bool:
+        """Whether signals of this sector may go to the gemeente: to every one, unless the sector is experimental."""
+        experiment = self._find("experimenteel", "", gemeentecode, sector, day)
+        return experiment is None or self._find("aangewezen", "", gemeentecode, sector, day) is not None
 
     def _find(self, regel: str, partner: str, code: str, sector: str, day: date, which: str = "") -> Regel | None:
         places = [(code, partner, sector), (code, partner, ""), (code, "", sector), (code, "", "")] if code else []
@@ -134,6 +158,8 @@ def _contradictions(
     elif code and not lives[code][0] <= regel.van <= lives[code][1]:
         first, last = lives[code]
         yield f"gemeente {code} bestond niet op de datum in van", f"Zij bestaat van {first} tot en met {last}."
+    elif code and regel.tot is not None and regel.tot > lives[code][1]:
+        yield f"gemeente {code} bestond niet op de datum in tot", f"Haar laatste dag is {lives[code][1]}."
     if regel.partner and partner is None:
         yield f"partner {regel.partner} kennen wij niet", "Voeg partners/<id>.toml toe, of verbeter de schrijfwijze."
     elif partner is not None and regel.sector and regel.sector not in partner.sectoren:
@@ -149,7 +175,8 @@ def _contradictions(
 
 
 def _periods(found: Iterable[tuple[int, Regel]]) -> Iterable[Problem]:
-    """Lines of one key follow each other without overlap or gap."""
+    """Lines of one key follow each other without overlap. Nor with a gap, in which a less specific line would hold
+    without anybody having said so; what has no waarde (a designation) may well pause."""
     by_key: dict[tuple[str, ...], list[tuple[int, Regel]]] = defaultdict(list)
     for line, regel in found:
         by_key[regel.key].append((line, regel))
@@ -158,6 +185,7 @@ def _periods(found: Iterable[tuple[int, Regel]]) -> Iterable[Problem]:
             if one.tot is None or one.tot >= later.van:
                 said = f"deze periode overlapt met die op regel {at} (zelfde regel en bereik)"
                 yield problem(line, said, "Sluit de ene af met tot, uiterlijk de dag voordat de andere begint.")
-            elif one.tot + timedelta(days=1) < later.van:
+            elif isinstance(one.waarde, Venster | int) and one.tot + _DAY < later.van:
                 said = f"tussen regel {at} en deze regel is een gat van {one.tot} tot {later.van}"
-                yield problem(line, said, "Laat de regels aansluiten, of zet ertussen een regel met wat dan geldt.")
+                mend = "Laat de regels aansluiten, of zet ertussen een regel met wat dan geldt (0 is: niets)."
+                yield problem(line, said, mend)

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exchange import pgp, reference
+from exchange.configuration import regelbestand
 from exchange.faults import SandboxFault
 from exchange.sandbox import files
 from exchange.sandbox.postcodes import write_pc6hnr
@@ -107,6 +108,7 @@ def create(
     for at, party in enumerate(receivers):
         maker.uitvoerder(party, codes[at::uitvoerders], *(PROFIELEN.get(at + 1, ()) if profielen else ()))
     maker.agreements(ids, codes)
+    maker.regels(day)
     maker.settings()
     addresses = write_pc6hnr(folder / "var" / "pc6hnr20250801_gwb.csv", codes, seed=seed)
     reference.import_pc6hnr(folder / "var" / "pc6hnr20250801_gwb.csv", folder / "var" / "referentie")
@@ -205,6 +207,18 @@ stil_seconden = 0.5
             lines += [f"{party};{code};{max(gemeenten.gemeente(code).van, date(2021, 1, 1))};;;N;" for code in codes]
         (self._folder / "config" / "overeenkomsten.csv").write_text("\n".join(lines) + "\n")
 
+    def regels(self, day: date) -> None:
+        """What gemeenten set for themselves; made up, and said so."""
+        bron = "verzonnen voor de zandbak"
+        lines = [
+            f"drempel_euro;;0363;;2021-01-01;;75,00;waarschuwen;besluit van de gemeente, {bron}",
+            f"drempel_euro;Zorg;0344;;2021-01-01;;100,00;waarschuwen;besluit van de gemeente, {bron}",
+            f"termijn_dagen;Huur;0599;;2021-01-01;;60-;waarschuwen;besluit van de gemeente, {bron}",
+            f"aangewezen;DUO;0363;;{day.year}-01-01;{day.year + 3}-12-31;;;aanwijzing, {bron}",
+        ]
+        head = ";".join(regelbestand.COLUMNS)
+        (self._folder / "config" / regelbestand.NAME).write_text("\n".join([head, *lines]) + "\n")
+
     def _party(self, party: str, naam: str) -> str:
         own = self._folder / "parties" / party
         own.mkdir(parents=True, mode=0o700)
@@ -261,7 +275,8 @@ in/            Zet hier uw bestanden neer, met PGP versleuteld en ondertekend:
 in/opgehaald/  Hierheen verplaatsen wij wat wij hebben opgehaald.
 in/proef/      Hier kunt u hetzelfde bestand eerst proberen: het antwoord komt in terugmelding/proef/, en verder
                gebeurt er niets mee. Na 24 uur halen wij beide weg.
-terugmelding/  Hier leest u wat wij ontvingen, wat is afgekeurd en waarom, en wat is doorgezet.
+terugmelding/  Hier leest u wat wij ontvingen, wat is afgekeurd en waarom, en wat is doorgezet. In
+               aansluitlijst.csv staat waar u kunt melden; zij is elke dag bij.
 
 "in" is vanuit Nachtpost gezien: wat naar ons toe komt.
 """

@@ -74,6 +74,11 @@ def test_an_end_of_delivery_is_announced_in_working_days(days: int, short: bool)
     assert not short or "20 werkdagen" in found[0][1]
 
 
+@pytest.mark.parametrize("werkdagen", [None, 0])
+def test_where_no_notice_was_set_no_end_of_delivery_is_too_late(werkdagen: int | None) -> None:
+    assert told(Geldend(werkdagen=werkdagen), "EINDELEVERING", einde=TODAY - timedelta(days=7)) == []
+
+
 @pytest.mark.parametrize("soort", ["VROEG", "EINDELEVERING"])
 def test_an_experimental_sector_goes_to_designated_gemeenten_only(soort: str) -> None:
     [(code, text)] = told(Geldend(aangewezen=False), soort)

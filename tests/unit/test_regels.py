@@ -79,6 +79,31 @@ def test_an_experimental_sector_needs_a_designation_on_the_day_itself(tmp_path: 
     assert regels.geldend("woonzo", "0344", "Huur", DAY).aangewezen
 
 
+def test_an_overeenkomst_may_leave_out_what_its_gemeente_set(tmp_path: Path) -> None:
+    regels = load(
+        tmp_path,
+        "drempel_euro;;0363;;2026-01-01;;50,00;weigeren;besluit",
+        "drempel_euro;;0363;woonzo;2026-01-01;;0,00;;overeenkomst",
+    )
+    found = regels.geldend("woonzo", "0363", "Huur", DAY)
+    assert (found.drempel_cent, found.weigert) == (0, frozenset())
+
+
+def test_days_on_which_a_gemeente_may_be_told_of_an_experimental_sector(tmp_path: Path) -> None:
+    """A designation that is followed by another is one period; one that comes back later is a second."""
+    regels = load(
+        tmp_path,
+        "aangewezen;DUO;0363;;2022-01-01;2023-12-31;;;Stcrt.",
+        "aangewezen;DUO;0363;;2024-01-01;2024-12-31;;;Stcrt.",
+        "aangewezen;DUO;0363;;2026-01-01;2027-12-31;;;Stcrt.",
+    )
+    van, tot = date(2023, 7, 1), date(2026, 6, 30)
+    assert regels.open("0363", "DUO", van, tot) == [(van, date(2024, 12, 31)), (date(2026, 1, 1), tot)]
+    assert regels.open("0344", "DUO", van, tot) == []
+    assert regels.open("0344", "Huur", van, date.max) == [(van, date.max)]
+    assert regels.open("0363", "DUO", date(2026, 1, 1), date.max) == [(date(2026, 1, 1), date(2027, 12, 31))]
+
+
 @pytest.mark.parametrize(
     ("line", "said", "mend"),
     [
@@ -88,6 +113,7 @@ def test_an_experimental_sector_needs_a_designation_on_the_day_itself(tmp_path: 
         ("drempel_euro;;;woonzo;2026-01-01;;50,00;;besluit", "partner zonder gemeentecode", "partner en een gemeente"),
         ("drempel_euro;;9999;;2026-01-01;;50,00;;besluit", "9999 bestaat niet", "CBS"),
         ("drempel_euro;;0457;;2026-01-01;;50,00;;besluit", "bestond niet op de datum", "2022-03-23"),
+        ("drempel_euro;;0457;;2021-01-01;2026-01-01;50,00;;besluit", "niet op de datum in tot", "2022-03-23"),
         ("drempel_euro;;0363;ander;2026-01-01;;50,00;;besluit", "partner ander kennen wij niet", "partners/<id>.toml"),
         ("drempel_euro;Zorg;0363;woonzo;2026-01-01;;50,00;;x", "meldt niet voor sector Zorg", "Huur"),
         ("drempel_euro;;0363;;morgen;;50,00;;besluit", "van is geen datum", "jjjj-mm-dd"),
@@ -97,7 +123,7 @@ def test_an_experimental_sector_needs_a_designation_on_the_day_itself(tmp_path: 
         ("drempel_euro;;0363;;2026-01-01;;50,00;negeren;x", "gevolg negeren kan niet", "waarschuwen of weigeren"),
         ("drempel_euro;;0363;;2026-01-01;;50,00;;", "bron is leeg", "besluit"),
         ("termijn_dagen;Huur;0363;;2026-01-01;;100-30;;x", "geen termijn", "30-100"),
-        ("einde_levering_werkdagen;Water;;;2026-01-01;;0;;x", "geen aantal dagen", "1 tot en met 99"),
+        ("einde_levering_werkdagen;Water;;;2026-01-01;;twintig;;x", "geen aantal dagen", "0 tot en met 99"),
         ("einde_levering_werkdagen;Water;;;2026-01-01;;20;weigeren;x", "gevolg weigeren kan niet", "waarschuwen"),
         ("verplicht;Huur;;;2026-01-01;;bsn;;x", "geen kolom", "klantnummer"),
         ("verplicht;Huur;0363;;2026-01-01;;klantnummer;;x", "hele land", "gemeentecode en partner leeg"),
