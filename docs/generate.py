@@ -21,10 +21,10 @@ import pandera.pandas as pandera
 from docs import profiel
 from exchange.configuration import Levering, machtigingen, regels
 from exchange.configuration.models import IntakeSettings, Profiel, UitleveringSettings
-from exchange.steps import aansluitlijst, answers, proef
+from exchange.steps import answers, proef
 from exchange.steps.check_file import check_file
 from exchange.steps.pickup import DONE, HALF, LONGEST_NAME, READY
-from schemas import batch, manifest, retourcodes, signaal, terugkoppeling, terugmelding, uitkomst
+from schemas import aansluitlijst, batch, manifest, retourcodes, signaal, terugkoppeling, terugmelding, uitkomst
 from schemas.codelijsten import EINDRESULTAAT, REDEN_INTREKKING, SIGNAALPARTNER, SIGNAALSTATUS, SOORT
 from schemas.nacht import UITLEVERING
 from schemas.retourcodes import Niveau, Retourcode
@@ -78,8 +78,8 @@ def render(name: str) -> str:
         keep_trailing_newline=True,
     )
     return environment.get_template(f"{name}.j2").render(
-        lijst_naam=aansluitlijst.NAME,
-        lijst=table(("kolom", "betekenis"), ((f"`{name}`", what) for name, what in aansluitlijst.COLUMNS.items())),
+        lijst_naam=aansluitlijst.NAAM,
+        lijst=columns(aansluitlijst.Aansluitlijst),
         sig1=table(("kolom", "betekenis", "vorm", "voorbeeld", "verplicht bij"), _sig1()),
         tm1=columns(terugmelding.Terugmelding),
         bat1=columns(batch.Batch),

@@ -60,7 +60,7 @@ class Regels:
 
     def open(self, gemeentecode: str, sector: str, van: date, tot: date) -> list[tuple[date, date]]:
         """The parts of [van, tot] in which the gemeente may be told of signals of this sector, earliest first: all of
-        it, but for an experimental sector only the days of a designation."""
+        it, but for an experimental sector only the days of a designation; none where tot lies before van."""
         keys = [("experimenteel", "", "", sector, ""), ("aangewezen", gemeentecode, "", sector, "")]
         lines = [one for layer in self._layers for key in keys for one in layer.get(key, ())]
         turning = {one.van for one in lines} | {one.tot + _DAY for one in lines if one.tot}
@@ -68,7 +68,7 @@ class Regels:
         ends = [*(day - _DAY for day in starts[1:]), tot]
         parts: list[tuple[date, date]] = []
         for first, last in zip(starts, ends, strict=True):
-            if not self._designated(gemeentecode, sector, first):
+            if first > last or not self._designated(gemeentecode, sector, first):
                 continue
             if parts and parts[-1][1] + _DAY == first:
                 parts[-1] = (parts[-1][0], last)

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import paramiko
+from paramiko.sftp import SFTP_OP_UNSUPPORTED
 
 from exchange.faults import PartyUnreachable, StoreFault, TargetExists
 from exchange.sftp.login import ANSWERING, Endpoint, login, translated
-from exchange.sftp.wire import PACKET, SAFE, WINDOW, Session
+from exchange.sftp.wire import PACKET, SAFE, WINDOW, Refused, Session
 
 
 class Sink(Protocol):
@@ -115,6 +116,21 @@ class Connection:
                 raise TargetExists(target) from None  # it came between our look and the request
 
     move = rename
+
+    def replace(self, source: str, target: str) -> None:
+        """Give a file another name, in the place of what has it: only for what is ours and need not be kept.
+
+        On a server that cannot do so in one go, there is nothing under `target` for a moment.
+        """
+        with translated(self._partij):
+            try:
+                self._session.posix_rename(self._path(source), self._path(target))
+                return
+            except Refused as refusal:
+                if refusal.code != SFTP_OP_UNSUPPORTED:
+                    raise
+        self.remove(target)
+        self.rename(source, target)
 
     def remove(self, path: str) -> None:
         """Remove a file that may already be gone."""

@@ -1,8 +1,8 @@
 """aansluitlijst.csv: where a partner may report, to whom it goes and since when; lies in its folder, new every day.
 
 It holds nothing personal and only overeenkomsten of the partner and of those for whom its account may deliver, so it is
-plain text. It replaces itself, so it is
-no zending: the register only knows what was placed on which day, and publish places it with the first visit of a day.
+plain text. It replaces itself, so it is no zending: the register only knows what was placed on which day, and publish
+places it with the first visit of a day.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,26 +21,17 @@ from exchange.context import Exchange
 from exchange.register.tables import aansluitlijst
 from exchange.sftp import Connection
 from schemas import gemeenten
+from schemas.aansluitlijst import COLUMNS, LAYOUT, NAAM
 from schemas.codelijsten import SOORT
 from transforms import csvbytes
 
-NAME, FOLDER = "aansluitlijst.csv", "terugmelding"
-COLUMNS = {
-    "partner": "uw id, of dat van een partner voor wie u aanlevert",
-    "gemeentecode": "code van het CBS",
-    "gemeente": "naam van de gemeente",
-    "sector": "een van uw sectoren",
-    "uitvoerder": "wie uw signalen voor deze gemeente krijgt",
-    "van": "eerste dag",
-    "tot": "laatste dag; leeg: tot nader bericht",
-    "soorten": "wat u mag melden, met | ertussen",
-}
+FOLDER = "terugmelding"
 
 
 def lines(config: Configuration, account: Partner, day: date) -> pa.Table:
-    """COLUMNS (text): a line for each gemeente, sector and uitvoerder, of `day` and of what is agreed for later."""
+    """AL1: a line for each gemeente, sector and uitvoerder, of `day` and of what is agreed for later."""
     partners = (account, *config.namens(account.id, day))
-    rows = sorted(row for partner in partners for row in _lines(config, partner, day))
+    rows = sorted({row for partner in partners for row in _lines(config, partner, day)})
     return pa.table({name: pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(COLUMNS)})
 
 
@@ -54,11 +45,10 @@ def due(exchange: Exchange, day: date) -> dict[str, bytes]:
 
 def place(exchange: Exchange, connection: Connection, partner: str, content: bytes, day: date) -> None:
     """Put the list there and record it; stopped half-way, the next visit does it again."""
-    temporary, final = f"{FOLDER}/.{NAME}.tmp", f"{FOLDER}/{NAME}"
+    temporary, final = f"{FOLDER}/.{NAAM}.tmp", f"{FOLDER}/{NAAM}"
     connection.ensure_folder(FOLDER)
     connection.put(io.BytesIO(content), temporary, len(content))
-    connection.remove(final)
-    connection.rename(temporary, final)
+    connection.replace(temporary, final)
     values = {"dag": day, "sha256": _sha256(content)}
     with exchange.register.begin() as db:
         known = db.execute(aansluitlijst.update().where(aansluitlijst.c.partner == partner).values(**values))
@@ -67,18 +57,31 @@ def place(exchange: Exchange, connection: Connection, partner: str, content: byt
 
 
 def _lines(config: Configuration, partner: Melder, day: date) -> Iterator[tuple[str, ...]]:
+    """An overeenkomst and an uitvoerder on the same days and, for an experimental sector, a designation."""
     every = config.overeenkomsten
     own = every.filter(pc.equal(every["partner"], partner.id)).select(["gemeentecode", "van", "tot", "soorten"])
     for agreement in own.to_pylist():
-        code, ends = agreement["gemeentecode"], agreement["tot"] or date.max
         soorten = agreement["soorten"] or "|".join(SOORT.waarden)
-        for sector in partner.sectoren:
-            for turn in config.turns_of(code, sector):
-                first, last = max(agreement["van"], turn.van), min(ends, turn.tot)
-                if max(first, day) <= last:
-                    until = "" if last == date.max else str(last)
-                    receiver = config.uitvoerders[turn.uitvoerder].naam
-                    yield partner.id, code, gemeenten.name(code), sector, receiver, str(first), until, soorten
+        for code, van, tot in _gemeenten(agreement["gemeentecode"], agreement["van"], agreement["tot"] or date.max):
+            for sector in partner.sectoren:
+                for turn in config.turns_of(code, sector):
+                    for first, last in config.regels.open(code, sector, max(van, turn.van), min(tot, turn.tot)):
+                        if last >= day:
+                            place = partner.id, code, gemeenten.name(code), sector
+                            period = str(first), "" if last == date.max else str(last)
+                            yield LAYOUT, *place, config.uitvoerders[turn.uitvoerder].naam, *period, soorten
+
+
+def _gemeenten(code: str, van: date, tot: date) -> Iterator[tuple[str, date, date]]:
+    """The gemeente of an overeenkomst as long as it is there, and from then on its one successor: an overeenkomst
+    outlives a change of name or border (see `transforms.route`)."""
+    while (ended := gemeenten.gemeente(code).tot) is not None and ended <= tot:
+        yield code, van, ended - timedelta(days=1)
+        successors = gemeenten.successor(code, ended).codes
+        if len(successors) != 1:
+            return
+        code, van = successors[0], max(van, ended)
+    yield code, van, tot
 
 
 def _sha256(content: bytes) -> str:

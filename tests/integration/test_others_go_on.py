@@ -181,7 +181,7 @@ def test_the_list_of_gemeenten_is_there_every_day_also_after_a_visit_that_stoppe
     publish.publish(exchange, clock)
     folder = root(exchange) / "sftp" / "huur-01" / "terugmelding"
     listed = (folder / "aansluitlijst.csv").read_text()
-    assert listed.startswith("partner;gemeentecode;gemeente;sector;uitvoerder;van;tot;soorten\n")
+    assert listed.startswith("layout;partner;gemeentecode;gemeente;sector;uitvoerder;van;tot;soorten\n")
     (folder / "aansluitlijst.csv").rename(folder / ".aansluitlijst.csv.tmp")
     publish.publish(exchange, clock)
     assert not (folder / "aansluitlijst.csv").exists()  # it was placed today: the partner may have taken it

@@ -228,6 +228,17 @@ def test_an_upload_is_verified_and_a_rename_never_overwrites(connection: Connect
     assert [path.name for path in place.iterdir()] == ["x"]
 
 
+def test_only_what_may_be_replaced_takes_the_place_of_another_file(connection: Connection, sshd: Sshd) -> None:
+    for name, content in ((".x.tmp", b"new"), ("x", b"old"), (".y.tmp", b"first")):
+        (sshd.root / name).write_bytes(content)
+    connection.replace(".x.tmp", "x")
+    connection.replace(".y.tmp", "y")
+    assert {path.name: path.read_bytes() for path in sshd.root.iterdir()} == {"x": b"new", "y": b"first"}
+    with pytest.raises(PartyUnreachable):
+        connection.replace(".gone.tmp", "x")
+    assert (sshd.root / "x").read_bytes() == b"new"
+
+
 def test_an_upload_again_replaces_a_longer_remnant(connection: Connection, sshd: Sshd) -> None:
     (sshd.root / ".x.tmp").write_bytes(bytes(1_000_000))
     connection.put(io.BytesIO(b"abc"), ".x.tmp", 3)
@@ -267,7 +278,8 @@ class _Broken(io.BytesIO):
 
 
 class Odd(asyncssh.SFTPServer):
-    """Gives less than asked, lists without attributes, overwrites when renaming, and hangs up in the middle."""
+    """Gives less than asked, lists without attributes, overwrites when renaming but not when asked to, and hangs up in
+    the middle."""
 
     def __init__(self, channel: asyncssh.SSHServerChannel[bytes], root: Path) -> None:
         super().__init__(channel, chroot=os.fsencode(root))
@@ -283,7 +295,10 @@ class Odd(asyncssh.SFTPServer):
             yield asyncssh.SFTPName(entry.filename, attrs=asyncssh.SFTPAttrs())
 
     def rename(self, oldpath: bytes, newpath: bytes) -> None:
-        self.posix_rename(oldpath, newpath)
+        super().posix_rename(oldpath, newpath)
+
+    def posix_rename(self, oldpath: bytes, newpath: bytes) -> None:
+        raise asyncssh.SFTPOpUnsupported("never heard of it")
 
 
 @pytest.fixture
@@ -345,6 +360,15 @@ def test_a_server_that_overwrites_is_not_given_the_chance(odd: tuple[Connection,
     with pytest.raises(TargetExists):
         connection.rename("new", "old")
     assert (root / "old").read_bytes() == b"old"
+
+
+def test_a_server_that_cannot_replace_in_one_go_does_so_in_two(odd: tuple[Connection, Path]) -> None:
+    connection, root = odd
+    (root / "x").write_bytes(b"old")
+    for content in (b"new", b"newer"):
+        (root / ".x.tmp").write_bytes(content)
+        connection.replace(".x.tmp", "x")
+        assert {path.name: path.read_bytes() for path in root.iterdir()} == {"x": content}
 
 
 def test_a_server_that_hangs_up_in_the_middle_is_tried_again_later(odd: tuple[Connection, Path]) -> None:

@@ -23,6 +23,7 @@ from exchange.sandbox import files
 from exchange.sandbox.create import create
 from exchange.sandbox.serve import serving
 from exchange.steps import aansluitlijst, build, bundle, check, pickup, publish, report
+from schemas.aansluitlijst import NAAM
 from schemas.signaal import KOLOMMEN, VOORWAARDEN
 from tests.scenario.story import AMSTERDAM as STAD
 from tests.scenario.story import ENERGIE, GOOI, HUUR, WATER, Sent
@@ -135,7 +136,7 @@ class World:
 
     def _read_list(self, party: str) -> None:
         """The list of its gemeenten lies there every day; kept is each that says something new."""
-        content = (self.folder / "sftp" / party / aansluitlijst.FOLDER / aansluitlijst.NAME).read_bytes()
+        content = (self.folder / "sftp" / party / aansluitlijst.FOLDER / NAAM).read_bytes()
         earlier = [told for place, told in self.received[party].items() if "aansluitlijst" in place]
         if content not in earlier[-1:]:
             self.received[party][f"{aansluitlijst.FOLDER}/aansluitlijst_{self.nu():%Y%m%d}.csv"] = content

@@ -3,12 +3,16 @@
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 
 from exchange.configuration import Bediening, Configuration, Partner, Uitvoerder
 from exchange.configuration.agreements import SCHEMA
 from exchange.configuration.machtigingen import Machtiging
+from exchange.configuration.regelbestand import Regel
+from exchange.configuration.regels import Regels
 from exchange.steps.aansluitlijst import lines
+from schemas.aansluitlijst import Aansluitlijst
 
 DAY = date(2026, 7, 1)
 WOONZO = Partner.model_construct(id="woonzo", sectoren=("Huur", "Energie"))
@@ -24,8 +28,15 @@ def agreement(partner: str, code: str, van: date, tot: date | None = None, soort
     return {"partner": partner, "gemeentecode": code, "van": van, "tot": tot, "soorten": soorten, **rest}
 
 
-def listed(*agreements: dict[str, object], machtigingen: tuple[Machtiging, ...] = ()) -> list[tuple[str, ...]]:
-    names = ("exchange", "opslag", "intake", "uitlevering", "pgp", "monitor", "regels")
+def listed(
+    *agreements: dict[str, object],
+    machtigingen: tuple[Machtiging, ...] = (),
+    regels: tuple[Regel, ...] = (),
+    account: Partner = WOONZO,
+    day: date = DAY,
+) -> list[tuple[str, ...]]:
+    """The lines of AL1, without the layout."""
+    names = ("exchange", "opslag", "intake", "uitlevering", "pgp", "monitor")
     uitvoerders = {
         id: Uitvoerder.model_construct(id=id, naam=id.title(), gemeenten=serving)
         for id, serving in (("zuid", ZUID), ("noord", NOORD))
@@ -38,9 +49,12 @@ def listed(*agreements: dict[str, object], machtigingen: tuple[Machtiging, ...] 
         uitvoerders=uitvoerders,
         overeenkomsten=table,
         machtigingen=machtigingen,
+        regels=Regels(regels),
         **dict.fromkeys(names),
     )
-    return [tuple(row.values()) for row in lines(config, WOONZO, DAY).to_pylist()]
+    found = lines(config, account, day)
+    Aansluitlijst.validate(found.to_pandas(types_mapper=pd.ArrowDtype))
+    return [tuple(row.values())[1:] for row in found.to_pylist()]
 
 
 ALL = "VROEG|ACTUALISATIE|EINDELEVERING|AFSLUITING|WARME_OVERDRACHT|INTREKKING"
@@ -71,3 +85,37 @@ def test_an_account_also_sees_for_whom_it_may_deliver_today() -> None:
     over = Machtiging("woonzo", "vorig", date(2025, 1, 1), date(2026, 6, 30), "brief 11")
     agreed = [agreement(id, "0402", DAY) for id in ("klein", "vorig")]
     assert {row[0] for row in listed(*agreed, machtigingen=(held, over))} == {"klein"}
+
+
+def test_an_experimental_sector_only_as_long_as_the_gemeente_is_designated() -> None:
+    """Wgs art. 2: at most five years, and only designated gemeenten."""
+    designated = Regel("aangewezen", "DUO", "0363", "", DAY, date(2027, 6, 30), None, "weigeren", "Stcrt.")
+    studie = Partner.model_construct(id="studie", sectoren=("DUO",))
+    agreed = [agreement("studie", code, date(2025, 1, 1)) for code in ("0363", "0402")]
+    found = listed(*agreed, regels=(designated,), account=studie)
+    assert [(row[1], *row[4:7]) for row in found] == [
+        ("0363", "Noord", "2027-01-01", "2027-06-30"),
+        ("0363", "Zuid", "2026-07-01", "2026-12-31"),
+    ]
+
+
+def test_an_overeenkomst_goes_on_with_the_one_successor_of_its_gemeente() -> None:
+    """Weesp went into Amsterdam on 24 March 2022: check accepts those signals as before."""
+    weesp = agreement("woonzo", "0457", date(2021, 1, 1))
+    before = listed(weesp, day=date(2022, 3, 1))
+    assert [(row[1], *row[4:7]) for row in before if row[3] == "Huur"] == [
+        ("0363", "Noord", "2027-01-01", ""),
+        ("0363", "Zuid", "2022-03-24", "2026-12-31"),
+        ("0457", "Noord", "2021-01-01", "2022-03-23"),
+    ]
+    assert {row[1] for row in listed(weesp)} == {"0363"}
+
+
+def test_an_overeenkomst_ends_with_a_gemeente_that_was_divided() -> None:
+    """Haaren went to four gemeenten in 2021: nobody can say which of them was meant."""
+    assert listed(agreement("woonzo", "0788", date(2020, 1, 1))) == []
+
+
+def test_two_overeenkomsten_that_come_to_the_same_are_one_line() -> None:
+    own = agreement("woonzo", "0363", date(2022, 3, 24))
+    assert listed(own, agreement("woonzo", "0457", date(2021, 1, 1))) == listed(own)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from schemas import batch, manifest, signaal, terugmelding
+from schemas.aansluitlijst import Aansluitlijst
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "layouts.md"
 published = pytest.mark.skipif(not PUBLISHED.is_file(), reason="the published layouts are not beside this repository")
@@ -48,7 +49,7 @@ def test_tm1_is_as_published():
     assert list(terugmelding.COLUMNS) == columns("(TM1)")
 
 
-@pytest.mark.parametrize("model", [batch.Batch, manifest.Manifest, terugmelding.Terugmelding])
+@pytest.mark.parametrize("model", [batch.Batch, manifest.Manifest, terugmelding.Terugmelding, Aansluitlijst])
 def test_every_column_that_we_make_says_what_it_means_and_gives_a_value_that_passes(model):
     columns = model.to_schema().columns
     for column in columns.values():
