@@ -24,6 +24,9 @@ from transforms.meldingen import Kinds
 Mask = npt.NDArray[np.bool_]
 Numbers = npt.NDArray[np.int64]
 
+#: The slots of a sentence for one combination of gemeente and sector, by its place.
+Slots = Callable[[int], dict[str, str]]
+
 _ANY = np.iinfo(np.int64).max
 
 
@@ -102,9 +105,10 @@ def _window(typed: pa.Table, kinds: Kinds, places: _Places) -> Iterator[pa.Table
     late = places.numbers([_ANY if one.tot is None else one.tot for one in windows])
     outside = known & ((days < places.numbers([one.van for one in windows])) | (days > late))
     outside &= kinds.among("VROEG", "ACTUALISATIE") & places.among([one.termijn is not None for one in places.geldend])
-    slots = [
-        {"sector": sector, "termijn": str(window)} for (_, sector), window in zip(places.names, windows, strict=True)
-    ]
+
+    def slots(at: int) -> dict[str, str]:
+        return {"sector": places.names[at][1], "termijn": str(windows[at])}
+
     yield from _refused_or_warned(typed, outside, places, "termijn_dagen", "VEN-01", "oudste_vervaldatum", slots)
 
 
@@ -113,10 +117,12 @@ def _threshold(typed: pa.Table, kinds: Kinds, places: _Places) -> Iterator[pa.Ta
     least = [one.drempel_cent or 0 for one in places.geldend]
     amount = np.asarray(typed["bedrag_cent"].fill_null(_ANY)).astype(np.int64)
     below = (amount < places.numbers(least)) & kinds.among("VROEG")
-    slots = [
-        {"naam": gemeenten.name(code) if code else sector, "bedrag": f"{cents // 100},{cents % 100:02d}"}
-        for (code, sector), cents in zip(places.names, least, strict=True)
-    ]
+
+    def slots(at: int) -> dict[str, str]:
+        code, sector = places.names[at]
+        euros = f"{least[at] // 100},{least[at] % 100:02d}"
+        return {"naam": gemeenten.name(code) if code else sector, "bedrag": euros}
+
     yield from _refused_or_warned(typed, below, places, "drempel_euro", "DRE-01", "bedrag_cent", slots)
 
 
@@ -129,29 +135,33 @@ def _notice(typed: pa.Table, kinds: Kinds, places: _Places, ontvangen_op: date) 
     days = working_days_between(ontvangen_op, typed["gebeurtenis_datum"].combine_chunks())
     short = ends & (np.asarray(days.fill_null(_ANY)).astype(np.int64) < places.numbers(wanted))
     short &= places.numbers(wanted) > 0  # where no notice was set, a date in the past is not too late for it either
-    yield _told(typed, short, places, "W-EIN-01", "gebeurtenis_datum", [{"werkdagen": str(one)} for one in wanted])
+    yield _told(typed, short, places, "W-EIN-01", "gebeurtenis_datum", lambda at: {"werkdagen": str(wanted[at])})
 
 
 def _experiment(typed: pa.Table, kinds: Kinds, places: _Places) -> Iterator[pa.Table]:
     barred = places.among([not one.aangewezen for one in places.geldend]) & ~kinds.among("INTREKKING")
-    slots = [
-        {"sector": sector, "naam": gemeenten.name(code) if code else "deze gemeente"} for code, sector in places.names
-    ]
+
+    def slots(at: int) -> dict[str, str]:
+        code, sector = places.names[at]
+        return {"sector": sector, "naam": gemeenten.name(code) if code else "deze gemeente"}
+
     yield _told(typed, barred, places, "E-EXP-01", "sector", slots)
 
 
 def _refused_or_warned(
-    typed: pa.Table, outside: Mask, places: _Places, regel: str, code: str, veld: str, slots: list[dict[str, str]]
+    typed: pa.Table, outside: Mask, places: _Places, regel: str, code: str, veld: str, slots: Slots
 ) -> Iterator[pa.Table]:
     refuses = places.among([regel in one.weigert for one in places.geldend])
     yield _told(typed, outside & ~refuses, places, f"W-{code}", veld, slots)
     yield _told(typed, outside & refuses, places, f"E-{code}", veld, slots)
 
 
-def _told(typed: pa.Table, rows: Mask, places: _Places, code: str, veld: str, slots: list[dict[str, str]]) -> pa.Table:
-    details = pa.array([detail({"veld": veld, **one}) for one in slots], pa.string())
+def _told(typed: pa.Table, rows: Mask, places: _Places, code: str, veld: str, slots: Slots) -> pa.Table:
+    where = places.where[rows]
+    used, which = np.unique(where, return_inverse=True)
+    details = pa.array([detail({"veld": veld, **slots(at)}) for at in used.tolist()], pa.string())
     found = reasons(typed["regelnr"].to_numpy()[rows], code, veld)
-    return found.set_column(found.column_names.index("detail"), "detail", details.take(pa.array(places.where[rows])))
+    return found.set_column(found.column_names.index("detail"), "detail", details.take(pa.array(which)))
 
 
 def _days(typed: pa.Table) -> tuple[Numbers, Mask]:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import date, timedelta
 from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import schemas
@@ -61,8 +61,8 @@ class Regels:
     def open(self, gemeentecode: str, sector: str, van: date, tot: date) -> list[tuple[date, date]]:
         """The parts of [van, tot] in which the gemeente may be told of signals of this sector, earliest first: all of
         it, but for an experimental sector only the days of a designation; none where tot lies before van."""
-        keys = [("experimenteel", "", "", sector, ""), ("aangewezen", gemeentecode, "", sector, "")]
-        lines = [one for layer in self._layers for key in keys for one in layer.get(key, ())]
+        keys = [("experimenteel", ""), ("aangewezen", gemeentecode)]
+        lines = [one for layer in self._layers for key in keys for one in layer.get(key, {}).get(("", sector, ""), ())]
         turning = {one.van for one in lines} | {one.tot + _DAY for one in lines if one.tot}
         starts = sorted({van, *(day for day in turning if van < day <= tot)})
         ends = [*(day - _DAY for day in starts[1:]), tot]
@@ -82,12 +82,15 @@ class Regels:
         return experiment is None or self._find("aangewezen", "", gemeentecode, sector, day) is not None
 
     def _find(self, regel: str, partner: str, code: str, sector: str, day: date, which: str = "") -> Regel | None:
-        places = [(code, partner, sector), (code, partner, ""), (code, "", sector), (code, "", "")] if code else []
         for layer in self._layers:
-            for place in [*places, ("", "", sector)]:
-                for one in layer.get((regel, *place, which), ()):
-                    if one.holds(day):
-                        return one
+            for gemeente in (code, "") if code else ("",):
+                lines = layer.get((regel, gemeente))
+                if lines is None:
+                    continue
+                for place in product((partner, ""), (sector, "")):
+                    for one in lines.get((*place, which), ()):
+                        if one.holds(day):
+                            return one
         return None
 
 
@@ -137,10 +140,16 @@ def check_experiments(agreed: Agreements, partners: Mapping[str, Melder], own: I
     ]
 
 
-def _by_key(regels: Iterable[Regel]) -> Mapping[tuple[str, ...], list[Regel]]:
-    found: dict[tuple[str, ...], list[Regel]] = defaultdict(list)
+#: Lines by (regel, gemeentecode), and there by (partner, sector, which).
+_Layer = Mapping[tuple[str, str], Mapping[tuple[str, str, str], list[Regel]]]
+
+
+def _by_key(regels: Iterable[Regel]) -> _Layer:
+    found: dict[tuple[str, str], dict[tuple[str, str, str], list[Regel]]] = {}
     for regel in regels:
-        found[regel.key].append(regel)
+        name, code, *place = regel.key
+        partner, sector, which = place
+        found.setdefault((name, code), {}).setdefault((partner, sector, which), []).append(regel)
     return found
 
 
