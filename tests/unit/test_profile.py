@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.signaal import KOLOMMEN, KOPPEN_VERPLICHT, VOORWAARDEN
@@ -200,6 +200,7 @@ def written(cent: int, vorm: Bedragvorm) -> str:
     return f"{text}{vorm.decimaal}{cent % 100:02d}"
 
 
+@settings(max_examples=25)  # five validations each
 @given(cents)
 def test_two_partners_with_opposite_conventions_give_the_same_eurocents(cent: int) -> None:
     amounts = {
@@ -240,6 +241,7 @@ def test_what_is_no_form_of_a_date_is_none(vorm: str) -> None:
         date_pattern(vorm)
 
 
+@settings(max_examples=40)
 @given(
     st.dictionaries(st.sampled_from([*EXPORT, "reden_intrekking"]), st.text(st.characters(codec="utf-8"), max_size=12))
 )
