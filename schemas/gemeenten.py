@@ -125,6 +125,12 @@ def current(code: str, dag: date) -> str:
     return codes[0] if len(codes) == 1 else code
 
 
+def parts(code: str, dag: date) -> tuple[str, ...]:
+    """The gemeenten (codes) among which it has been divided on `dag`; none where it is there, or is one other."""
+    codes = successor(code, dag).codes
+    return codes if len(codes) > 1 else ()
+
+
 def become(codes: pa.Array | pa.ChunkedArray, dag: date) -> pa.StringArray:
     """`current` of each code (strings; null stays null)."""
     joined = codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
