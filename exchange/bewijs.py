@@ -53,6 +53,7 @@ class Bewijs:
     gemeente: str
     levering: Levering | None  # only when DOORGEZET
     door_ref: str | None  # when INGETROKKEN: the partner's own later signaal that took this one's place
+    verdeeld: bool  # when NIET_DOORGEZET: its gemeente was divided; otherwise it was a repeat
     regels: tuple[ledger.Entry, ...]  # of the ledger, about that file and that levering
     logboek_nr: int
     logboek_kop: str
@@ -98,6 +99,7 @@ def gather(exchange: Exchange, ref: str, nu: datetime) -> Bewijs | None:
         gemeente=gemeenten.name(gemeentecode),
         levering=levering if staat == "DOORGEZET" else None,
         door_ref=_ref(withdrawn_by) if withdrawn_by is not None and withdrawn_by != nr else None,
+        verdeeld=staat == "NIET_DOORGEZET" and row.door_signaal_nr == nr,
         regels=tuple(entries),
         logboek_nr=logboek_nr,
         logboek_kop=logboek_kop,

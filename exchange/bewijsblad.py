@@ -16,15 +16,17 @@ from exchange.pgp import Keyring
 #: Millimetres: margins of the page, height of a line, width of what stands before the values.
 _MARGIN, _LINE, _LABEL = 20, 5, 48
 
+_NOOIT = "Het signaal is ontvangen en aanvaard, maar niet doorgezet en dat gebeurt ook niet meer: {reden}."
 _STAAT = {
     "DOORGEZET": "Het signaal is doorgezet: het stond op het tijdstip hieronder klaar voor de uitvoerder.",
     "WACHTEND": "Het signaal is ontvangen en aanvaard. Het is op het moment van dit bewijs nog niet doorgezet.",
     "AANGEHOUDEN": "Het signaal is ontvangen en aanvaard. Het wordt aangehouden en is op het moment van dit bewijs "
     "niet doorgezet.",
-    "NIET_DOORGEZET": "Het signaal is ontvangen en aanvaard, maar niet doorgezet en dat gebeurt ook niet meer: het "
-    "herhaalt een eerder signaal, en de gemeente heeft ervoor gekozen herhalingen niet te ontvangen.",
-    "INGETROKKEN": "Het signaal is ontvangen en aanvaard, maar niet doorgezet en dat gebeurt ook niet meer: {reden}.",
+    "NIET_DOORGEZET": _NOOIT,
+    "INGETROKKEN": _NOOIT,
 }
+_HERHALING = "het herhaalt een eerder signaal, en de gemeente heeft ervoor gekozen herhalingen niet te ontvangen"
+_VERDEELD = "de gemeente is vóór de uitlevering opgegaan in meer dan één gemeente"
 _EIGEN_INTREKKING = "het is een intrekking van een signaal dat zelf nog niet was doorgezet"
 _VERVANGEN = "u hebt het vóór de uitlevering ingetrokken of vervangen met signaal {door_ref}"
 _GEBEURTENIS = {
@@ -137,7 +139,10 @@ class _Page(FPDF):
 
 
 def _standing(bewijs: Bewijs) -> str:
-    reden = _VERVANGEN.format(door_ref=bewijs.door_ref) if bewijs.door_ref else _EIGEN_INTREKKING
+    if bewijs.staat == "NIET_DOORGEZET":
+        reden = _VERDEELD if bewijs.verdeeld else _HERHALING
+    else:
+        reden = _VERVANGEN.format(door_ref=bewijs.door_ref) if bewijs.door_ref else _EIGEN_INTREKKING
     return _STAAT[bewijs.staat].format(reden=reden)
 
 

@@ -65,6 +65,7 @@ TEKSTEN: tuple[tuple[str, str, str, str], ...] = (
     ("E-ROU-03", "regel", "convenant art. 6, overwegingen m en n", f"Op {{datum}} geldt er geen overeenkomst tussen u en gemeente {{naam}} voor soort {{soort}}. {_DOOR} Neem contact op met de gemeente als dit niet klopt."),
     ("W-ROU-04", "veld", "CBS postcode en huisnummer naar gemeente", "U gaf gemeentecode {code1}; volgens het adres is het {code2}. Wij hebben {code2} gebruikt. U hoeft niets te doen."),
     ("E-ROU-05", "regel", "CBS gemeentelijke indeling", f"De gemeente bij dit signaal is opgegaan in meer dan één gemeente: {{gemeenten}}. {_DOOR} Vul de gemeentecode van nu in en lever de regel opnieuw aan."),
+    ("E-ROU-06", "regel", "CBS gemeentelijke indeling", f"Na uw aanlevering is gemeente {{naam}} opgegaan in meer dan één gemeente: {{gemeenten}}. {_DOOR} Lever het opnieuw aan met een nieuw signaal_id en de gemeentecode van nu."),
     # signals that belong together
     ("E-SIG-01", "veld", _ONTWERP, f"Dit signaal_id is al aanvaard met andere gegevens. {_AF} Gebruik een nieuw signaal_id met soort ACTUALISATIE en zet het oude in vorig_signaal_id."),
     ("W-SIG-02", "regel", _ONTWERP, "Dit signaal hebben wij al van u ontvangen en is niet opnieuw doorgezet. U hoeft niets te doen."),

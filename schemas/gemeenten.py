@@ -3,8 +3,9 @@
 `gemeenten.csv` holds one line per period of a code: the facts of CBS (code, name, province, from, to; `tot` is the day
 from which it no longer is) and `opvolgers`, the codes among which its inhabited territory was divided on that day.
 CBS publishes no such mapping: it is ours, complete since 2006; before that an empty `opvolgers` says that we are not
-sure, and nothing is guessed. A change to come is a line edited (`tot`, `opvolgers`) or added: the dates decide when it
-counts. Names are ambiguous (Bergen, Hengelo, Rijswijk): only the code identifies a gemeente.
+sure, and nothing is guessed. A change to come is one line added, with the code's own `van` and the new `tot` and
+`opvolgers`: the dates decide when it counts. Names are ambiguous (Bergen, Hengelo, Rijswijk): only the code identifies
+a gemeente.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -66,10 +67,11 @@ def table() -> Mapping[str, Gemeente]:
 def read(lines: Iterable[str]) -> dict[str, Gemeente]:
     """Gemeenten by code from lines in the layout of `gemeenten.csv`, in any order.
 
-    A code may have several lines (Vianen changed province): they are one gemeente from the first day to the last.
+    A code may have several lines (Vianen changed province): they are one gemeente from the first day to the last. Of
+    lines with the same `van` the one with a `tot` holds: it was added when the end was known.
     """
     found: dict[str, Gemeente] = {}
-    for row in sorted(csv.DictReader(lines, delimiter=";"), key=lambda row: row["van"]):
+    for row in sorted(csv.DictReader(lines, delimiter=";"), key=lambda row: (row["van"], row["tot"])):
         code, earlier = row["gemeentecode"], found.get(row["gemeentecode"])
         found[code] = Gemeente(
             code=code,
@@ -95,6 +97,12 @@ def name(code: str) -> str:
     return gemeente(code).naam
 
 
+def last_day(code: str) -> date:
+    """The last day on which this is a gemeente; date.max while no end is known, and for an unknown code."""
+    one = table().get(code)
+    return one.tot - timedelta(days=1) if one and one.tot else date.max
+
+
 @lru_cache(maxsize=64)
 def active(dag: date) -> frozenset[str]:
     """The codes of all gemeenten on `dag`."""
@@ -115,6 +123,20 @@ def current(code: str, dag: date) -> str:
     """The one gemeente that `code` has become on `dag`; itself where it is still there, or where there are several."""
     codes = successor(code, dag).codes
     return codes[0] if len(codes) == 1 else code
+
+
+def parts(code: str, dag: date) -> tuple[str, ...]:
+    """The gemeenten (codes) among which it has been divided on `dag`; none where it is there, or is one other."""
+    codes = successor(code, dag).codes
+    return codes if len(codes) > 1 else ()
+
+
+def become(codes: pa.Array | pa.ChunkedArray, dag: date) -> pa.StringArray:
+    """`current` of each code (strings; null stays null)."""
+    joined = codes.combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
+    encoded = joined.dictionary_encode()
+    now = pa.array([current(code, dag) for code in encoded.dictionary.to_pylist()], pa.string())
+    return now.take(encoded.indices)
 
 
 def having_been(codes: Iterable[str], dag: date) -> list[str]:

@@ -115,7 +115,11 @@ class Terugmelding(pandera.DataFrameModel):
     ingetrokken: Tekst = kolom("aantal ingetrokken vóór het is doorgezet", "0", AANTAL_OF_LEEG)
     aangehouden: Tekst = kolom("aantal dat wacht op een beheerder", "0", AANTAL_OF_LEEG)
     wachtend: Tekst = kolom("aantal dat wacht op de nacht", "118", AANTAL_OF_LEEG)
-    niet_doorgezet: Tekst = kolom("aantal dat de gemeente niet wil ontvangen", "0", AANTAL_OF_LEEG)
+    niet_doorgezet: Tekst = kolom(
+        "aantal dat niet wordt doorgezet: een herhaling die de gemeente niet wil, of een gemeente die is verdeeld",
+        "0",
+        AANTAL_OF_LEEG,
+    )
     doorgezet: Tekst = kolom("aantal dat bij de uitvoerder klaarstaat", "0", AANTAL_OF_LEEG)
     logboek_kop: Tekst = kolom(
         "kop van ons logboek; bewaar hem, dan kunt u nagaan dat er niets is gewijzigd", "0" * 64, SHA256_OF_LEEG

@@ -29,8 +29,8 @@ from transforms.wording import worded
 Numbers = npt.NDArray[np.int64]
 
 _STATEN = pa.array(["AFGEKEURD", "DUBBEL", "AANVAARD"])
-#: Why a row is NIET_DOORGEZET.
-_HERHAALD = "W-HER-01"
+#: Why a row is NIET_DOORGEZET: its gemeente wants no repeats, or was divided before the night.
+_HERHAALD, _VERDEELD = "W-HER-01", "E-ROU-06"
 _STATE_OF_LEVEL = {"E": "AFGEKEURD", "W": "DUBBEL", "H": "AANGEHOUDEN"}
 
 
@@ -173,6 +173,7 @@ def doorgezet_lines(to: Answered, rows: pa.Table) -> pa.Table:
     """
     staat, codes = _text(rows["staat"]), _text(rows["bestemming"])
     there, refused = pc.equal(staat, "DOORGEZET"), pc.equal(staat, "NIET_DOORGEZET")
+    code, tekst = _undelivered(codes, to.tijdstip.astimezone(dates.AMSTERDAM).date())
 
     def only(values: pa.Array | str, where: pa.BooleanArray) -> pa.Array:
         return pc.if_else(where, values, "")
@@ -188,9 +189,9 @@ def doorgezet_lines(to: Answered, rows: pa.Table) -> pa.Table:
             "signaal_ref": only(signaal_ref(rows["nr"]), there),
             "staat": staat,
             "reden_nr": pc.if_else(refused, "1", "0"),
-            "code": only(_HERHAALD, refused),
-            "ernst": only(_HERHAALD[0], refused),
-            "tekst": only(retourcodes.sentence(_HERHAALD, {}), refused),
+            "code": only(code, refused),
+            "ernst": only(pc.utf8_slice_codeunits(code, 0, 1), refused),
+            "tekst": only(tekst, refused),
             "gemeentecode": codes,
             "gemeente": gemeenten.names(codes),
             "uitvoerder": only(_text(rows["uitvoerder"]), there),
@@ -198,6 +199,18 @@ def doorgezet_lines(to: Answered, rows: pa.Table) -> pa.Table:
             "doorgezet_op": only(dates.instant_texts(rows["doorgezet_op"]), there),
         },
     )
+
+
+def _undelivered(gemeentecodes: pa.StringArray, day: date) -> tuple[pa.StringArray, pa.StringArray]:
+    """Per row the code and sentence with which it would be NIET_DOORGEZET, told on `day`."""
+    encoded = gemeentecodes.fill_null("").dictionary_encode()
+    said = [(_HERHAALD, retourcodes.sentence(_HERHAALD, {}))] * len(encoded.dictionary)
+    for at, code in enumerate(encoded.dictionary.to_pylist()):
+        if parts := gemeenten.parts(code, day):
+            slots = {"naam": gemeenten.name(code), "gemeenten": ", ".join(gemeenten.name(part) for part in parts)}
+            said[at] = _VERDEELD, retourcodes.sentence(_VERDEELD, slots)
+    codes, texts = (pa.array([one[at] for one in said], pa.string()).take(encoded.indices) for at in (0, 1))
+    return codes, texts
 
 
 def doorgezet_bestand(to: Answered, counts: Mapping[str, int]) -> pa.Table:

@@ -84,10 +84,7 @@ def moved(table: pa.Table, followed: Followed, gemeentecode: pa.StringArray, day
     table: regelnr and soort; gemeentecode: where each row goes ("" where unknown).
     """
     both = pc.and_(pc.not_equal(followed.gemeentecode, ""), pc.not_equal(gemeentecode, ""))
-    now = {code: gemeenten.successor(code, day).codes for code in pc.unique(followed.gemeentecode).to_pylist() if code}
-    current = {code: codes[0] if len(codes) == 1 else code for code, codes in now.items()}
-    there = pa.array(list(current.values()), pa.string())
-    stands = there.take(pc.index_in(followed.gemeentecode, value_set=pa.array(list(current), pa.string())))
+    stands = gemeenten.become(followed.gemeentecode, day)
     elsewhere = np.asarray(pc.and_(both, pc.not_equal(stands, gemeentecode)).fill_null(False))
     regelnr = np.asarray(table["regelnr"])[elsewhere & _among(table, ("ACTUALISATIE",))]
     return reasons(regelnr, "W-SIG-07", "vorig_signaal_id")

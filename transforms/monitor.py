@@ -40,9 +40,7 @@ def count(signals: pa.Table, earlier: pa.Array, feedback: pa.Table, last_day: da
 
     earlier: address hashes (int64) with a signal in the six months before the month. feedback: see FEEDBACK.
     """
-    became = signals["gemeentecode"].combine_chunks().dictionary_encode()
-    current = pa.array([gemeenten.current(code, last_day) for code in became.dictionary.to_pylist()], pa.string())
-    places = current.take(became.indices)
+    places = gemeenten.become(signals["gemeentecode"], last_day)
     codes, sectoren = (sorted(pc.unique(column).to_pylist()) for column in (places, signals["sector"]))
     row, column = (
         pc.index_in(values, value_set=pa.array(names, pa.string())).to_numpy(zero_copy_only=False)

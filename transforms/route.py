@@ -154,8 +154,7 @@ def _objection(
 
 
 def _allowed(agreements: pa.Table, dag: date) -> dict[str, set[str] | None]:
-    """Kinds allowed on `dag` per gemeentecode, None for all. An agreement with a gemeente that ended holds for its one
-    successor: agreements outlive a change of name or border."""
+    """Kinds allowed on `dag` per gemeentecode, None for all."""
     day = pa.scalar(dag, pa.date32())
     in_force = agreements.filter(
         pc.and_(
@@ -165,10 +164,8 @@ def _allowed(agreements: pa.Table, dag: date) -> dict[str, set[str] | None]:
     )
     allowed: dict[str, set[str] | None] = {}
     for code, soorten in zip(in_force["gemeentecode"].to_pylist(), in_force["soorten"].to_pylist(), strict=True):
-        current = gemeenten.successor(code, dag).codes
-        key = current[0] if len(current) == 1 else code
-        earlier = allowed.get(key, set())
-        allowed[key] = None if earlier is None or not soorten else earlier | set(soorten.split("|"))
+        earlier = allowed.get(code, set())
+        allowed[code] = None if earlier is None or not soorten else earlier | set(soorten.split("|"))
     return allowed
 
 

@@ -154,10 +154,10 @@ def _check_periods(frame: pd.DataFrame, lives: Mapping[str, tuple[date, date]]) 
     codes = frame["gemeentecode"]
     first = codes.map({code: pd.Timestamp(life[0]) for code, life in lives.items()})
     last = codes.map({code: pd.Timestamp(life[1]) for code, life in lives.items()})
-    for bad, place in ((frame["van"].lt(first) | frame["van"].gt(last), "van"), (frame["tot"].gt(last), "tot")):
-        for line, code in frame.loc[bad & ~backwards, ["regel", "gemeentecode"]].itertuples(index=False):
-            mend = f"Zij bestaat van {lives[code][0]} tot en met {lives[code][1]}: verbeter de datum of de code."
-            problems.append(_problem(line, f"gemeente {code} bestond niet op de datum in {place}", mend))
+    absent = frame["van"].lt(first) | frame["van"].gt(last)  # `tot` may lie later: see opvolging
+    for line, code in frame.loc[absent & ~backwards, ["regel", "gemeentecode"]].itertuples(index=False):
+        mend = f"Zij bestaat van {lives[code][0]} tot en met {lives[code][1]}: verbeter de datum of de code."
+        problems.append(_problem(line, f"gemeente {code} bestond niet op de datum in van", mend))
     return problems
 
 

@@ -30,7 +30,7 @@ def turns(uitvoerders: Iterable[Uitvoerder]) -> dict[tuple[str, str], list[Turn]
     found: dict[tuple[str, str], list[Turn]] = defaultdict(list)
     for uitvoerder in uitvoerders:
         for number, serving in enumerate(uitvoerder.gemeenten, 1):
-            turn = Turn(serving.van, serving.tot or date.max, uitvoerder.id, number)
+            turn = Turn(serving.van, serving.last_day, uitvoerder.id, number)
             for sector in (serving.sector,) if serving.sector else SIGNAALPARTNER.waarden:
                 found[serving.code, sector].append(turn)
     for one in found.values():
@@ -39,7 +39,7 @@ def turns(uitvoerders: Iterable[Uitvoerder]) -> dict[tuple[str, str], list[Turn]
 
 
 def check_serving(files: Mapping[str, Uitvoerder], lives: Mapping[str, tuple[date, date]]) -> list[Problem]:
-    """Every served gemeente exists on the days that are named, and no two uitvoerders have it on one day."""
+    """Every served gemeente exists on the first day that is named, and no two uitvoerders have it on one day."""
     problems = [
         Problem(file, f"gemeenten nr. {number}", *said)
         for file, uitvoerder in files.items()
@@ -62,10 +62,10 @@ def _outside(serving: Bediening, lives: Mapping[str, tuple[date, date]]) -> Iter
         yield f"gemeentecode {serving.code} bestaat niet", "Gebruik de code van het CBS, vier cijfers."
         return
     first, last = lives[serving.code]
-    if not first <= serving.van <= last or (serving.tot is not None and serving.tot > last):
+    if not first <= serving.van <= last:
         yield (
-            f"gemeente {serving.code} bestond niet op alle dagen van deze periode",
-            f"Deze gemeente bestaat van {first} tot en met {last}: verbeter van, tot of de code.",
+            f"gemeente {serving.code} bestond niet op de eerste dag van deze periode",
+            f"Deze gemeente bestaat van {first} tot en met {last}: verbeter van of de code.",
         )
 
 
@@ -96,7 +96,7 @@ def check_gaps(
         if partner not in partners:  # its own file is broken, which is a problem already
             continue
         for sector in partners[partner].sectoren:
-            for gap in _gaps(served.get((code, sector), []), van, last):
+            for gap in uncovered(served.get((code, sector), []), van, last):
                 gaps[code, sector, *gap].append(line)
     return [_gap(code, sector, van, tot, lines) for (code, sector, van, tot), lines in gaps.items()]
 
@@ -112,7 +112,7 @@ def _joined(found: list[Turn]) -> list[tuple[date, date]]:
     return periods
 
 
-def _gaps(periods: list[tuple[date, date]], van: date, tot: date) -> list[tuple[date, date]]:
+def uncovered(periods: list[tuple[date, date]], van: date, tot: date) -> list[tuple[date, date]]:
     """The parts of [van, tot] that lie in none of `periods`."""
     gaps: list[tuple[date, date]] = []
     day = van
@@ -136,5 +136,6 @@ def _gap(code: str, sector: str, van: date, tot: date, lines: list[int]) -> Prob
         FILE,
         f"regel {lines[0]}{more}",
         f"gemeente {code} ({gemeenten.name(code)}) heeft voor sector {sector} vanaf {van}{until} geen uitvoerder",
-        "Voeg de gemeente met deze periode toe aan een uitvoerder, of verbeter de overeenkomst.",
+        "Voeg de gemeente met deze periode toe aan een uitvoerder, of verbeter de overeenkomst. Noemt die een gemeente "
+        "die in deze is opgegaan, dan geldt zij nu hier: geef haar zo nodig een tot.",
     )

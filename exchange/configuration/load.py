@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -16,7 +16,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from exchange.configuration import agreements, coverage, keys, machtigingen, problems, regels, vertaling
+from exchange.configuration import agreements, coverage, keys, machtigingen, opvolging, problems, regels, vertaling
 from exchange.configuration.models import (
     Bediening,
     ExchangeSettings,
@@ -41,7 +41,8 @@ _Party = TypeVar("_Party", Melder, Uitvoerder)
 
 @dataclass(frozen=True)
 class Configuration:
-    """A configuration that holds. `overeenkomsten` has the schema `exchange.configuration.agreements.SCHEMA`."""
+    """A configuration that holds. `overeenkomsten` has the schema `exchange.configuration.agreements.SCHEMA`; what
+    becomes of them when a gemeente ends, stands in it as lines of their own."""
 
     folder: Path
     exchange: ExchangeSettings
@@ -138,14 +139,15 @@ def load(folder: Path) -> Configuration:
     lives = _lives()
     with ThreadPoolExecutor(1) as pool:  # gpg is another process: it reads keys while we read overeenkomsten
         judged = pool.submit(keys.check_pgp, found, settings, folder)
-        agreed = agreements.read(folder / agreements.FILE, ids, lives)
+        written = agreements.read(folder / agreements.FILE, ids, lives)
+        agreed = opvolging.succeeded(written)
         held, problems_held = machtigingen.read(folder / machtigingen.FILE, ids, known)
         wrong += judged.result()
     wrong += [*agreed.problems, *problems_held, *machtigingen.check_answered(known, ids, held)]
     serving = dict(_found(uitvoerders))
     wrong += coverage.check_serving(serving, lives)
     own, said = regels.read(folder, known, lives, agreed.has)
-    wrong += [*said, *regels.check_experiments(agreed, known, own)]
+    wrong += [*said, *regels.check_experiments(written, known, own)]
     if len(serving) == len(uitvoerders):  # a file that cannot be read would look like a gap
         wrong += coverage.check_gaps(agreed, known, serving.values(), lives)
     if wrong or settings is None:
@@ -246,6 +248,4 @@ def _shared_ids(partners: Mapping[str, object], uitvoerders: Mapping[str, object
 
 def _lives() -> dict[str, tuple[date, date]]:
     """Per gemeentecode its first and its last day."""
-    return {
-        code: (one.van, one.tot - timedelta(days=1) if one.tot else date.max) for code, one in gemeenten.table().items()
-    }
+    return {code: (one.van, gemeenten.last_day(code)) for code, one in gemeenten.table().items()}

@@ -30,6 +30,7 @@ from exchange.configuration.base import Model, wrong
 from exchange.configuration.levering import Levering
 from exchange.configuration.vertaling import Vertaling
 from exchange.faults import ConfigurationFault, Problem
+from schemas import gemeenten
 from schemas.codelijsten import SIGNAALPARTNER, SOORT, Codelijst
 from transforms import dates
 from transforms.names import Naamvorm
@@ -285,7 +286,8 @@ class Vertegenwoordigde(Melder):
 
 
 class Bediening(_Period):
-    """An uitvoerder serves a gemeente in a period: for one sector, or for all (`sector` None).
+    """An uitvoerder serves a gemeente in a period: for one sector, or for all (`sector` None). That ends when the
+    gemeente ends, whatever `tot` says.
 
     herhaalde_meldingen: whether the gemeente wants those (DDAS: same partner, amount not higher) as any other signal,
     marked in the batch, or not at all.
@@ -294,6 +296,15 @@ class Bediening(_Period):
     code: Gemeentecode
     sector: Sector | None = None
     herhaalde_meldingen: Literal["ontvangen", "markeren", "niet_ontvangen"] = "markeren"
+
+    @property
+    def last_day(self) -> date:
+        """The last day on which there is something to serve; date.max where it is open."""
+        return min(self.tot or date.max, gemeenten.last_day(self.code))
+
+    def holds(self, day: date) -> bool:
+        """Whether the gemeente is served on `day`."""
+        return self.van <= day <= self.last_day
 
 
 class Uitvoerder(Model):

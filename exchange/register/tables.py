@@ -133,7 +133,7 @@ partij = sa.Table(
 )
 
 #: A row that no longer goes with its partij: INGETROKKEN (`door` the one that withdraws or updates it), or
-#: NIET_DOORGEZET (`door` the earlier one that it repeats).
+#: NIET_DOORGEZET (`door` the earlier one that it repeats; itself where its gemeente was divided).
 uitzondering = sa.Table(
     "uitzondering",
     metadata,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -62,26 +62,14 @@ def _lines(config: Configuration, partner: Melder, day: date) -> Iterator[tuple[
     own = every.filter(pc.equal(every["partner"], partner.id)).select(["gemeentecode", "van", "tot", "soorten"])
     for agreement in own.to_pylist():
         soorten = agreement["soorten"] or "|".join(SOORT.waarden)
-        for code, van, tot in _gemeenten(agreement["gemeentecode"], agreement["van"], agreement["tot"] or date.max):
-            for sector in partner.sectoren:
-                for turn in config.turns_of(code, sector):
-                    for first, last in config.regels.open(code, sector, max(van, turn.van), min(tot, turn.tot)):
-                        if last >= day:
-                            place = partner.id, code, gemeenten.name(code), sector
-                            period = str(first), "" if last == date.max else str(last)
-                            yield LAYOUT, *place, config.uitvoerders[turn.uitvoerder].naam, *period, soorten
-
-
-def _gemeenten(code: str, van: date, tot: date) -> Iterator[tuple[str, date, date]]:
-    """The gemeente of an overeenkomst as long as it is there, and from then on its one successor: an overeenkomst
-    outlives a change of name or border (see `transforms.route`)."""
-    while (ended := gemeenten.gemeente(code).tot) is not None and ended <= tot:
-        yield code, van, ended - timedelta(days=1)
-        successors = gemeenten.successor(code, ended).codes
-        if len(successors) != 1:
-            return
-        code, van = successors[0], max(van, ended)
-    yield code, van, tot
+        code, van, tot = agreement["gemeentecode"], agreement["van"], agreement["tot"] or date.max
+        for sector in partner.sectoren:
+            for turn in config.turns_of(code, sector):
+                for first, last in config.regels.open(code, sector, max(van, turn.van), min(tot, turn.tot)):
+                    if last >= day:
+                        place = partner.id, code, gemeenten.name(code), sector
+                        period = str(first), "" if last == date.max else str(last)
+                        yield LAYOUT, *place, config.uitvoerders[turn.uitvoerder].naam, *period, soorten
 
 
 def _sha256(content: bytes) -> str:

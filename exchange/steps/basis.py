@@ -21,7 +21,6 @@ from exchange.configuration.regels import Regels
 from exchange.context import Exchange, local_date
 from exchange.reference import PostcodeTable
 from exchange.register import signalen
-from schemas import gemeenten
 from transforms import follow
 from transforms.repeats import Accepted
 
@@ -83,17 +82,9 @@ def bestemmingen(config: Configuration, postcodes: PostcodeTable, partner: Melde
     return Bestemmingen(
         postcodes=postcodes,
         aangesloten=frozenset(one.code for one in served if one.holds(day)),
-        overeenkomsten=_of_today(every.filter(pc.equal(every["partner"], partner.id)), day),
+        overeenkomsten=every.filter(pc.equal(every["partner"], partner.id)),
         regels=config.regels,
     )
-
-
-def _of_today(overeenkomsten: pa.Table, day: date) -> pa.Table:
-    """Each overeenkomst with the gemeente that its own has become: with all that was agreed in it, it outlives a change
-    of name or border."""
-    codes = overeenkomsten["gemeentecode"].to_pylist()
-    current = pa.array([gemeenten.current(code, day) for code in codes], pa.string())
-    return overeenkomsten.set_column(overeenkomsten.column_names.index("gemeentecode"), "gemeentecode", current)
 
 
 def _wensen(config: Configuration, day: date) -> Callable[[str, str], Wensen] | None:

@@ -1,9 +1,9 @@
 """bundle: freeze what is accepted at this moment into the night's batches.
 
 A partij that is accepted before the freeze goes tonight, a later one tomorrow. Where its gemeente has meanwhile gone
-into one other gemeente, the partij follows; the uitvoerder is the one that serves that gemeente (and sector) on the
-night's date, and on a night that is not one of its delivery days the partij stays waiting. A night is frozen once: run
-again, nothing is added to it.
+into one other gemeente, the partij follows (where it was divided, see `verdeeld`); the uitvoerder is the one that
+serves that gemeente (and sector) on the night's date, and on a night that is not one of its delivery days the partij
+stays waiting. A night is frozen once: run again, nothing is added to it.
 
 What is urgent to an uitvoerder with `spoed_direct` does not wait for the night: after each intake it is frozen as a
 round of its own, with the next volgnr of that day and batches and a manifest of that number.
@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from exchange.context import Exchange, local_date
 from exchange.register import ledger, states
 from exchange.register.tables import aanlevering, batch, nacht, partij, uitzondering
-from exchange.steps import levering, unwanted
+from exchange.steps import levering, unwanted, verdeeld
 from schemas import gemeenten
 
 #: The volgnr of the night itself; rounds of spoed have the next ones, whenever on that day they go.
@@ -52,6 +52,7 @@ def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Bundl
                 db.execute(nacht.insert().values(nacht=night, bevroren_op=moment))
             else:  # spoed went out before this night
                 db.execute(nacht.update().where(nacht.c.nacht == night).values(bevroren_op=moment))
+            verdeeld.take_out(db, night, _waiting(db))
             without = shut | _not_tonight(exchange, night)
             members = _served(exchange, _waiting(db), night, without)
             empty = [place for place in levering.empty_batches(exchange.config, night) if place[0] not in without]

@@ -20,6 +20,7 @@ from exchange.faults import StateConflict
 from exchange.register import leases, ledger, outbox, signalen, terugkoppelingen
 from exchange.register.tables import aanlevering, batch, uitkomst, zending
 from exchange.steps import answers
+from schemas import gemeenten
 from transforms import csvbytes
 from transforms import uitkomst as reduced
 from transforms.answer import Answered
@@ -97,7 +98,8 @@ def _news(exchange: Exchange, partner: Melder, files: list[int], day: date) -> p
         before = terugkoppelingen.told(db, nrs)
     facts = _with_places(exchange, facts)
     open_ = _opened(exchange, partner, day)
-    facts = facts.append_column("al_bekend", pc.is_in(facts["bestemming"], value_set=open_))
+    today = gemeenten.become(facts["bestemming"], day)  # an overeenkomst goes on with the one successor
+    facts = facts.append_column("al_bekend", pc.is_in(today, value_set=open_))
     at = pc.index_in(history["signaal_nr"], value_set=facts["signaal_nr"].combine_chunks())
     for name in ("doorgezet_op", "al_bekend"):
         history = history.append_column(name, facts[name].take(at))

@@ -220,28 +220,20 @@ def _in_force(agreements: pa.Table, day: date) -> pa.Table:
 
 
 def _declared(agreements: pa.Table, day: date) -> set[str]:
-    """Gemeentecodes whose overeenkomst declares the conditions of art. 2 Bgs on `day`. Two may have come to be with one
-    gemeente: then both must."""
+    """Gemeentecodes whose overeenkomst declares the conditions of art. 2 Bgs on `day`."""
     held = _in_force(agreements, day)
     declares = pc.fill_null(pc.less_equal(held["verklaring_van"], pa.scalar(day, pa.date32())), False)
-    return set(_of_all(held, declares).to_pylist())
-
-
-def _of_all(held: pa.Table, chosen: pa.ChunkedArray) -> pa.StringArray:
-    """The gemeentecodes of which every line in `held` is chosen."""
-    some, others = (held.filter(mask)["gemeentecode"].combine_chunks() for mask in (chosen, pc.invert(chosen)))
-    return pc.unique(some.filter(pc.invert(pc.is_in(some, value_set=others))))
+    return set(held.filter(declares)["gemeentecode"].to_pylist())
 
 
 def minimised(typed: pa.Table, gemeentecode: pa.StringArray, agreements: pa.Table, day: date) -> pa.Table:
-    """Without the geboortedatum of whom the overeenkomst with their own gemeente does not name it (AVG art. 5). Two
-    overeenkomsten may have come to be with one gemeente: then both must."""
+    """Without the geboortedatum of whom the overeenkomst with their own gemeente does not name it (AVG art. 5)."""
     column = typed["geboortedatum"]
     if column.null_count == typed.num_rows:
         return typed
     held = _in_force(agreements, day)
-    may = pc.is_in(gemeentecode, value_set=_of_all(held, held["geboortedatum"]))
-    kept = pc.if_else(may, column, pa.scalar(None, column.type))
+    named = held.filter(held["geboortedatum"])["gemeentecode"].combine_chunks()
+    kept = pc.if_else(pc.is_in(gemeentecode, value_set=named), column, pa.scalar(None, column.type))
     return typed.set_column(typed.column_names.index("geboortedatum"), "geboortedatum", kept)
 
 

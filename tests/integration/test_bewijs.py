@@ -255,10 +255,11 @@ def test_what_was_not_delivered_is_not_said_to_be(world: World, exchange: Exchan
     with exchange.register.begin() as db:  # it was in a partij that went out; itself it did not
         nr = db.scalar(sa.select(signaal.c.nr).where(signaal.c.signaal_id == ref.signaal_id))
         part = db.scalar(sa.select(partij.c.id).where(partij.c.gemeentecode == ref.gemeentecode).limit(1))
-        values = {"signaal_nr": nr, "partij_id": part, "staat": "NIET_DOORGEZET", "door_signaal_nr": nr}
+        values = {"signaal_nr": nr, "partij_id": part, "staat": "NIET_DOORGEZET", "door_signaal_nr": nr - 1}
         db.execute(uitzondering.insert().values(**values))
         db.execute(partij.update().where(partij.c.batch_id.is_(None)).values(houdreden="H-BRD-01"))
     refused, held = delivery(exchange, world.rows[2]), delivery(exchange, world.rows[3])
+    assert "de gemeente is vóór de uitlevering opgegaan in meer dan één" in page(replace(refused, verdeeld=True))
     assert "de gemeente heeft ervoor gekozen herhalingen niet te ontvangen" in page(refused)
     assert "Het wordt aangehouden" in page(held)
     for one in (waiting, withdrawn, withdrawal, refused, held):

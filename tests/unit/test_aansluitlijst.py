@@ -7,8 +7,9 @@ import pandas as pd
 import pyarrow as pa
 
 from exchange.configuration import Bediening, Configuration, Partner, Uitvoerder
-from exchange.configuration.agreements import SCHEMA
+from exchange.configuration.agreements import SCHEMA, Agreements
 from exchange.configuration.machtigingen import Machtiging
+from exchange.configuration.opvolging import succeeded
 from exchange.configuration.regelbestand import Regel
 from exchange.configuration.regels import Regels
 from exchange.steps.aansluitlijst import lines
@@ -41,13 +42,13 @@ def listed(
         id: Uitvoerder.model_construct(id=id, naam=id.title(), gemeenten=serving)
         for id, serving in (("zuid", ZUID), ("noord", NOORD))
     }
-    table = pa.Table.from_pylist(list(agreements), SCHEMA)
+    written = Agreements(pa.Table.from_pylist(list(agreements), SCHEMA), list(range(2, 2 + len(agreements))), [])
     others = {id: Partner.model_construct(id=id, sectoren=("Huur",)) for id in ("klein", "vorig")}
     config = Configuration(
         Path(),
         partners={"woonzo": WOONZO, **others},
         uitvoerders=uitvoerders,
-        overeenkomsten=table,
+        overeenkomsten=succeeded(written).table,
         machtigingen=machtigingen,
         regels=Regels(regels),
         **dict.fromkeys(names),

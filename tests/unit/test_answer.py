@@ -236,6 +236,26 @@ def test_what_never_goes_out_says_why_and_has_no_reference_that_anybody_could_qu
         assert (line["signaal_ref"], line["uitvoerder"], line["nacht"], line["doorgezet_op"]) == ("", "", "", "")
 
 
+def test_what_was_for_a_gemeente_that_has_been_divided_hears_among_which_to_choose() -> None:
+    """Haaren went to four gemeenten in 2021. What was delivered before says nothing of it."""
+    rows = pa.table(
+        {
+            "regelnr": pa.array([5, 6], pa.int64()),
+            "signaal_id": ["A-5", "A-6"],
+            "nr": pa.array([4 << 24 | 5, 4 << 24 | 6], pa.int64()),
+            "staat": ["NIET_DOORGEZET", "DOORGEZET"],
+            "bestemming": ["0788", "0788"],
+            "uitvoerder": [None, "Schuldhulp Noord"],
+            "nacht": pa.array([None, date(2020, 12, 31)]),
+            "doorgezet_op": pa.array([None, MOMENT], pa.timestamp("us", "UTC")),
+        }
+    )
+    divided, delivered = (line for _, line in frame(answer.doorgezet_lines(TO, rows)).iterrows())
+    assert (divided["code"], divided["ernst"], divided["signaal_ref"]) == ("E-ROU-06", "E", "")
+    assert "Haaren opgegaan in meer dan één gemeente: Boxtel, Oisterwijk, Tilburg, Vught" in divided["tekst"]
+    assert (delivered["code"], delivered["ernst"], delivered["tekst"]) == ("", "", "")
+
+
 def test_a_controle_says_of_an_urgent_signal_that_goes_at_once_that_it_goes_today() -> None:
     found = controle(judged((2, "A-1", "0344"), (3, "SPOED-1", "0344")))
     assert found["nacht"].tolist() == [str(NIGHT), "2026-06-09"]

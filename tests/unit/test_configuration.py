@@ -477,6 +477,30 @@ def test_a_gap_is_said_once_for_all_its_overeenkomsten(folder: Path, keys: Keys)
     assert only(folder).place == "regel 2 en nog 1"
 
 
+def test_who_serves_a_gemeente_that_ends_serves_it_to_its_last_day(folder: Path) -> None:
+    change(folder, "uitvoerders/zuid.toml", '"0363"', '"0363", van = 2021-01-01 }, { code = "0457"')
+    config = load(folder)
+
+    assert config.uitvoerder_of("0457", date(2022, 3, 23), "Huur") == "zuid"
+    assert config.uitvoerder_of("0457", date(2022, 3, 24), "Huur") is None
+    assert [one.holds(date(2022, 3, 24)) for one in config.uitvoerders["zuid"].gemeenten] == [True, False]
+
+
+def test_an_overeenkomst_goes_on_with_the_successor_if_somebody_serves_it(folder: Path) -> None:
+    agreements(folder, "woonzo;0457;2021-01-01;;;J;2021-01-01")
+    change(folder, "uitvoerders/zuid.toml", '"0363"', '"0457"')
+    found = only(folder)
+    assert (found.file, found.place) == ("overeenkomsten.csv", "regel 2")
+    assert "gemeente 0363 (Amsterdam) heeft voor sector Huur vanaf 2022-03-24 geen uitvoerder" in found.problem
+
+    change(folder, "uitvoerders/zuid.toml", '"0457"', '"0457", van = 2021-01-01 }, { code = "0363"')
+    held = load(folder).overeenkomsten.select(["gemeentecode", "van", "tot", "geboortedatum"]).to_pylist()
+    assert [tuple(row.values()) for row in held] == [
+        ("0457", date(2021, 1, 1), date(2022, 3, 23), True),
+        ("0363", date(2022, 3, 24), None, True),
+    ]
+
+
 def test_a_missing_folder_is_one_problem(tmp_path: Path) -> None:
     assert "bestaat niet" in only(tmp_path / "weg").problem
 

@@ -23,10 +23,16 @@ TODAY = date(2026, 11, 23)
 LINES = gemeenten.CSV.read_text(encoding="utf-8").splitlines()
 
 
-def with_lines(*changed: str) -> dict[str, gemeenten.Gemeente]:
-    """The table with the lines of some codes replaced, or added."""
-    codes = {line[:4] for line in changed}
-    return gemeenten.read([line for line in LINES if line[:4] not in codes] + list(changed))
+#: CBS's list, as it lies beside the project, knows of changes until this day.
+LISTED_UNTIL = date(2026, 1, 1)
+
+#: Wijdemeren into Hilversum (bill; rijksoverheid.nl 21-11-2025): all that has to be added once it is law.
+WIJDEMEREN = "1696;Wijdemeren;Noord-Holland;2002-01-01;2027-01-01;0402"
+
+
+def with_line(added: str) -> dict[str, gemeenten.Gemeente]:
+    """The table with one line more."""
+    return gemeenten.read([*LINES, added])
 
 
 def test_342_gemeenten_in_2026() -> None:
@@ -50,6 +56,7 @@ def test_code_name_and_dates_are_those_of_cbs() -> None:
     ours = {
         (row["gemeentecode"], row["naam"], row["provincie"], row["van"], row["tot"])
         for row in csv.DictReader(LINES, delimiter=";")
+        if row["tot"] <= str(LISTED_UNTIL) >= row["van"]  # what was announced since stands in a line of its own
     }
     assert ours == published
 
@@ -118,15 +125,17 @@ def test_a_gemeente_to_come_stands_for_nothing_yet() -> None:
     assert gemeenten.successor("1992", date(2022, 12, 31)).codes == ()
 
 
-def test_a_change_to_come_is_one_edited_line() -> None:
-    table = with_lines("1696;Wijdemeren;Noord-Holland;2002-01-01;2027-01-01;0402")
+@pytest.mark.parametrize("first", [False, True])
+def test_a_change_to_come_is_one_line_added_wherever_it_stands(first: bool) -> None:
+    table = gemeenten.read([LINES[0], WIJDEMEREN, *LINES[1:]]) if first else with_line(WIJDEMEREN)
+    assert len(table) == len(gemeenten.table())
     assert gemeenten.succession(table, "1696", date(2026, 12, 31)) == ("1696",)
     assert gemeenten.succession(table, "1696", date(2027, 1, 1)) == ("0402",)
     assert gemeenten.succession(table, "0330", date(2027, 1, 1)) == ("0402",)  # Loosdrecht, by way of Wijdemeren
 
 
 def test_one_unknown_branch_makes_the_whole_unknown() -> None:
-    table = with_lines("0855;Tilburg;Noord-Brabant;1970-01-01;2025-01-01;")
+    table = with_line("0855;Tilburg;Noord-Brabant;1970-01-01;2025-01-01;")
     assert gemeenten.succession(table, "0788", TODAY) == ()
 
 
@@ -152,6 +161,7 @@ def test_numbers_become_codes_with_leading_zeros() -> None:
 )
 def test_the_one_gemeente_that_a_code_has_become(code: str, dag: date, now: str) -> None:
     assert gemeenten.current(code, dag) == now
+    assert gemeenten.become(pa.chunked_array([[code, None], [code, ""]]), dag).to_pylist() == [now, None, now, ""]
 
 
 def test_what_a_gemeente_has_been_are_all_that_went_into_it_and_itself() -> None:

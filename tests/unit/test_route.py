@@ -176,10 +176,6 @@ def test_an_agreement_may_be_for_some_kinds_only() -> None:
     assert objections(rows, some, agreement("0363")) == []
 
 
-def test_an_agreement_with_a_gemeente_that_ended_holds_for_its_successor() -> None:
-    assert objections([("0363", "VROEG")], agreement("0457")) == []
-
-
 def test_a_row_that_was_not_routed_gets_no_second_reason() -> None:
     assert objections([(None, "VROEG"), ("", "VROEG")]) == []
     assert objections([]) == []
