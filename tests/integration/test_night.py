@@ -565,7 +565,15 @@ def test_a_file_made_by_hand_goes_through_and_its_batch_opens_with_plain_gpg(exc
         ).stdout.decode()
         for party, code, bestand in batches
     ]
-    assert sum("MET-DE-HAND-1" in text or "Bakker" in text for text in texts) >= 1
+    found = [line for text in texts for line in csv.DictReader(io.StringIO(text, newline=""), delimiter=";")]
+    with exchange.register.connect() as db:
+        nr = db.scalar(sa.select(signaal.c.nr).where(signaal.c.signaal_id == "MET-DE-HAND-1"))
+    [ref] = identity.signaal_ref(np.array([nr])).to_pylist()
+    [line] = [line for line in found if line["signaal_ref"] == ref]
+    same = ("achternaam", "voorletters", "straat", "huisnummer", "postcode", "woonplaats", "klantnummer")
+    assert {name: line[name] for name in same} == {name: row[name] for name in same}
+    assert line["achternaam"] == "Bakker"
+    assert line["bedrag_euro"].replace(",", "") == row["bedrag_cent"]
 
 
 def encryption_key_expires(exchange: Exchange, party: str, gpg_home: Path) -> None:
