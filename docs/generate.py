@@ -80,7 +80,7 @@ def render(name: str) -> str:
     return environment.get_template(f"{name}.j2").render(
         lijst_naam=aansluitlijst.NAAM,
         lijst=columns(aansluitlijst.Aansluitlijst),
-        sig1=table(("kolom", "betekenis", "vorm", "voorbeeld", "verplicht bij"), _sig1()),
+        sig1=table(("kolom", "betekenis", "vorm", "voorbeeld", "verplicht bij", "waarom gevraagd"), _sig1()),
         tm1=columns(terugmelding.Terugmelding),
         bat1=columns(batch.Batch),
         man1=columns(manifest.Manifest),
@@ -222,7 +222,7 @@ def _sig1() -> Iterator[tuple[str, ...]]:
             needed += " (zie de voorwaarden)"
         if one.naam in signaal.BEDRAGKOLOMMEN:
             needed += " (één van de twee kolommen)"
-        yield f"`{one.naam}`", one.betekenis, one.vorm, _code(one.voorbeeld), needed
+        yield f"`{one.naam}`", one.betekenis, one.vorm, _code(one.voorbeeld), needed, one.bron
 
 
 def _conditions() -> Iterator[tuple[str, ...]]:

@@ -1,8 +1,10 @@
 """Retourcodes, version 1: every reason that a partner or an uitvoerder can read, and the only place where it is worded.
 
-`E-` refuses, `W-` warns, `H-` holds. A sentence says what was done with the file or row and what to do next. Its slots
-are names of columns, codes, dates and counts; never a value that belongs to a person. Codes are never reused: one
-that is no longer given stays here for those who keep old terugmeldingen.
+`E-` refuses, `W-` warns, `H-` holds. `bron` is where the rule comes from: law, convenant, DDAS or another public
+source, or "layout 1" where the rule is ours; the code that gives it need not say so again. A sentence says what was
+done with the file or row and what to do next. Its slots are names of columns, codes, dates and counts; never a value
+that belongs to a person. Codes are never reused: one that is no longer given stays here for those who keep old
+terugmeldingen.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 # ruff: noqa: E501 (one column is one line)
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
@@ -63,6 +63,7 @@ class Kolom:
     verplicht: str = ""  #: letters of the kinds that need it
     codelijst: Codelijst | None = None
     voorwaarde: bool | None = None  #: the value that the conditions for reporting demand (Bgs art. 2)
+    bron: str = "layout 1"  #: why it may be asked (AVG art. 5.1 c: no more than is needed)
 
 
 def _datum(naam: str, betekenis: str, verplicht: str = "") -> Kolom:
@@ -122,7 +123,31 @@ _KOLOMMEN = (
     _voorwaarde("betalingsregeling_nagekomen", "er loopt een regeling die wordt nagekomen", False),
 )  # fmt: skip
 
-KOLOMMEN: Mapping[str, Kolom] = {kolom.naam: kolom for kolom in _KOLOMMEN}
+_BGS = "Bgs art. 2"
+_VOORWAARDEN = "Bgs art. 2; NVVK vuistregels mei 2022"
+_REGELING = "Tijdelijke regeling 2023 art. 2.3"
+_CONTACT = f"{_BGS}: contactgegevens; {_REGELING}"
+_HOOGTE = f"{_BGS}: de hoogte van de achterstand"
+_CONTACTGEGEVENS = "voorletters voorvoegsel achternaam straat huisnummer huisletter toevoeging postcode woonplaats telefoon telefoon_2 email"
+#: Why a column may be asked for; what is not named is our own administration.
+_BRONNEN = {
+    **dict.fromkeys(_CONTACTGEGEVENS.split(), _CONTACT),
+    **dict.fromkeys(("bedrag_cent", "bedrag_euro", "maanden_achterstand"), _HOOGTE),
+    **{kolom.naam: _VOORWAARDEN for kolom in _KOLOMMEN if kolom.voorwaarde is not None},
+    "sector": "DDAS Signaalpartner",
+    "klantnummer": _REGELING,
+    "geboortedatum": "overeenkomst; staat in geen lijst die wij vonden",
+    "gemeentecode": "CBS gemeentelijke indeling",
+    "oudste_vervaldatum": "DDAS; NVVK 30-11-2022: termijn van de achterstand",
+    "gebeurtenis_datum": "Divosa 2023: 20 werkdagen voor einde levering",
+    "bedreigende_situatie": "Wgs art. 4",
+    "toestemming_datum": "warme overdracht: toestemming van de klant",
+    "herinnering_datum": _VOORWAARDEN,
+}
+
+KOLOMMEN: Mapping[str, Kolom] = {
+    kolom.naam: replace(kolom, bron=_BRONNEN.get(kolom.naam, kolom.bron)) for kolom in _KOLOMMEN
+}
 VOORWAARDEN = tuple(kolom.naam for kolom in _KOLOMMEN if kolom.voorwaarde is not None)
 BEDRAGKOLOMMEN = ("bedrag_cent", "bedrag_euro")
 #: Columns that must stand in every file, whatever kinds it holds; amounts and conditions have rules of their own.

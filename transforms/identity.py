@@ -1,7 +1,8 @@
 """What identifies a signaal, an address and a melding: readable references and keyed hashes.
 
 A `signaal_ref` is the signal's `nr` in letters and digits with a check character. Hashes are keyed blake2b, one domain
-per use, so that two of them never tell that they were made from the same value. They are pseudonyms, not anonymous.
+per use, so that two of them never tell that they were made from the same value. They are pseudonyms, not anonymous (AVG
+art. 4 (5)).
 """
 
 from __future__ import annotations

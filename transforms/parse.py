@@ -1,6 +1,7 @@
 """From lines to text columns, and from the header to reasons to refuse the file.
 
-Everything is read as text: type inference loses "NA", "null" and leading zeros.
+Everything is read as text: type inference loses "NA", "null" and leading zeros. What a file must be is layout 1,
+but for a column of burgerservicenummers (Bgs art. 2 does not name them).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Same content is a repeat (W-SIG-02, staat DUBBEL), other content an error (E-SIG-01), or an update where the partner
 delivers its whole list every time (`aanlevering = "stand"`). Only *accepted* signals count: the
-signaal_id of a refused row is free again. Everything works on keyed hashes, never on the values themselves.
+signaal_id of a refused row is free again (layout 1). Everything works on keyed hashes, never on the values themselves.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """To which gemeente a signal goes, and whether it may go there: the routing ladder and the agreements.
 
 The ladder: the CBS table by postcode + huisnummer, the same table by a postcode that lies in one gemeente, the
-gemeentecode as supplied, refused. Then the successor of that gemeente on the day of receipt. All rows with the same
-table code, supplied code and rung get the same verdict, so that a verdict is made once per distinct combination.
+gemeentecode as supplied, refused. Then the successor of that gemeente on the day of receipt (CBS gemeentelijke
+indeling), the overeenkomst on that day (convenant art. 6). All rows with the same table code, supplied code and rung
+get the same verdict, so that a verdict is made once per distinct combination.
 """
 
 from __future__ import annotations

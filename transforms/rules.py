@@ -1,7 +1,8 @@
 """The rules on typed rows: what a value may be, next to the others in its row and to what was agreed.
 
 Each rule is a named judge on one veld: true, false, or null where it has no opinion (a value is missing, or its form
-was wrong and has a reason already). What differs per partner, agreement or sector stands in Rules, as data.
+was wrong and has a reason already). Its source is that of its code (`bron` in `schemas.retourcodes`). What differs per
+partner, agreement or sector stands in Rules, as data.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
 """From the text of an uitvoerder's file (TK1) to what it tells about which signaal, and the answer to each row.
 
-A row is judged as those of a partner are: presence, form and code lists first, then rules, with all reasons at once. A
+The code lists are those of DDAS; the source of each rule is that of its code (`bron` in `schemas.retourcodes`). A row
+is judged as those of a partner are: presence, form and code lists first, then rules, with all reasons at once. A
 reference counts when it is of a signaal that was delivered to this uitvoerder; an unknown one and another's get the
-same answer (E-TKB-01). A row of the template in which nothing was filled in yet is not refused: it says nothing.
+same answer (E-TKB-01; convenant, Digitaal Meldpunt). A row of the template in which nothing was filled in yet is not
+refused: it says nothing.
 """
 
 from __future__ import annotations

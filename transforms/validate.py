@@ -2,7 +2,8 @@
 
 First the text of every row: presence, form, code lists. A cell that fails becomes null in the typed row; then the rules
 run over all rows, with null for "no opinion". So one wrong date hides nothing else that is wrong with the row.
-Both passes are pandera schemas, validated lazily on a unique index.
+Both passes are pandera schemas, validated lazily on a unique index. The source of each rule is that of its code (`bron`
+in `schemas.retourcodes`); why a column may be asked for, stands with the column (`bron` in `schemas.signaal`).
 """
 
 from __future__ import annotations

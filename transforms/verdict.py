@@ -1,4 +1,7 @@
-"""The verdict on each row of a block, once everything that decides about it is known."""
+"""The verdict on each row of a block, once everything that decides about it is known.
+
+What a repeated signaal_id means is a rule of layout 1; content, not the id alone, decides.
+"""
 
 from __future__ import annotations
 

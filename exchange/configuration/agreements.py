@@ -1,5 +1,6 @@
 """overeenkomsten.csv: which partner may report on which gemeente, when, and what. Read and checked column by column,
-because a country has tens of thousands of lines.
+because a country has tens of thousands of lines. Overeenkomsten start, renew and end, and a pair may deviate (convenant
+art. 6, considerations m and n).
 
 Layout (`;`, header): partner;gemeentecode;van;tot;soorten;geboortedatum;verklaring_van. `tot` is the last day, empty is
 open; `soorten` empty is all kinds, else `VROEG|ACTUALISATIE`; `geboortedatum` J or N (empty is N); `verklaring_van` is

@@ -1,4 +1,8 @@
-"""Who serves a gemeente: exactly one uitvoerder per gemeente, sector and day."""
+"""Who serves a gemeente: exactly one uitvoerder per gemeente, sector and day.
+
+The convenant calls uitvoerder the organisation in, or appointed by, the gemeente; which one it is, and whether the
+gemeente itself receives first (Divosa 2025: to check the BRP), is dated data.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""ASCII armour, taken off before gpg sees it: newer programs leave out the CRC, which gpg 2.2 may call an error."""
+"""ASCII armour (RFC 9580 section 6), taken off before gpg sees it: newer programs leave out the CRC, which gpg 2.2 may
+call an error."""
 
 from __future__ import annotations
 

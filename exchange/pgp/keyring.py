@@ -1,4 +1,7 @@
-"""A GNUPGHOME for one process, with our secret key and every party's public keys."""
+"""A GNUPGHOME for one process, with our secret key and every party's public keys.
+
+What unpacks to more than was agreed is given up (E-PGP-08; AVG art. 32).
+"""
 
 from __future__ import annotations
 

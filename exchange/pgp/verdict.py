@@ -1,7 +1,8 @@
 """The OpenPGP verdict, read from gpg's own status lines: one flag is never enough.
 
-gpg exits 0 on unsigned messages, writes plaintext for tampered ones, and calls a signature by an expired or revoked
-key valid. So all of it is demanded at once; everything that is not plainly right is a refusal with a retourcode.
+gpg exits 0 on unsigned messages, writes plaintext for tampered ones, and calls a signature by an expired or revoked key
+valid. AVG art. 32 and convenant art. 2.2 a ask that nobody else writes or reads. So all of it is demanded at once;
+everything that is not plainly right is a refusal with a retourcode.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """check: from ciphertext to accepted rows, refused rows and the answers to both.
 
-Per partner under a lease, whichever account delivered, one file after another. A file is decrypted into private
-memory, read in blocks of lines so that memory stays flat, and recorded in one transaction when all of it, the answers
-included, is in the store. Until that transaction nothing has happened: run again after a crash, the same file gives
-the same rows and numbers.
+Per partner under a lease, whichever account delivered, one file after another. A file is decrypted into private memory,
+read in blocks of lines so that memory stays flat, and recorded in one transaction when all of it, the answers included,
+is in the store. Until that transaction nothing has happened: run again after a crash, the same file gives the same rows
+and numbers. What is refused before it is read as rows, is so for the AVG (OpenPGP, machtiging) or by layout 1
+(numbering, repeats): see `bron` in `schemas.retourcodes`.
 """
 
 from __future__ import annotations

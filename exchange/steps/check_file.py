@@ -1,7 +1,7 @@
 """check-file: what check would say of a file, before it is encrypted and sent. Nothing is kept or recorded.
 
 The same reading and the same sentences as in a CONTROLE. What a partner cannot have (our register) or need not have
-(our configuration) is not judged, and `Checked.open` says so.
+(our configuration) is not judged, and `Checked.open` says so. Sources of rules: `bron` in `schemas.retourcodes`.
 """
 
 from __future__ import annotations
