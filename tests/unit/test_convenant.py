@@ -20,6 +20,7 @@ from exchange.register import balance, ledger
 from exchange.register.tables import logboek, metadata, signaal
 from exchange.store import Store, WorkStore
 from schemas.codelijsten import SIGNAALPARTNER
+from schemas.retourcodes import RETOURCODES
 from schemas.signaal import KOLOMMEN, VOORWAARDEN
 from schemas.uitkomst import OPSCHORTEN_DAGEN
 from tests.integration.test_register import check, receive
@@ -29,6 +30,8 @@ from tests.unit.test_minimised import agreement as naming_birth
 from tests.unit.test_minimised import kept
 from tests.unit.test_monitor import lines as monitor_lines
 from tests.unit.test_monitor import signals
+from tests.unit.test_regels import load as rules_of
+from tests.unit.test_route import TODAY as ROUTED_ON
 from tests.unit.test_route import agreement, objections
 from tests.unit.test_uitkomst import DAY, accepted, one
 from tests.unit.test_validate import EINDE, TODAY, VERPLICHT, VROEG, found
@@ -161,7 +164,7 @@ def test_results_are_monitored_with_anonymous_figures() -> None:
     assert monitor_lines(table)["0344", "Zorg"]["signalen"] == ""  # three households could be recognised
 
 
-def test_an_overeenkomst_counts_from_its_first_day_to_its_last() -> None:
+def test_an_overeenkomst_counts_from_its_first_day_to_its_last_and_a_pair_may_deviate(tmp_path: Path) -> None:
     """art. 6, considerations m, n
 
     Agreements start, renew and end (notice 3 months), and pairs may deviate: agreements are data with dates.
@@ -171,6 +174,20 @@ def test_an_overeenkomst_counts_from_its_first_day_to_its_last() -> None:
     assert objections(row, agreement("0363", tot="2021-12-31"))[0][1] == "E-ROU-03"
     assert objections(row, agreement("0363", van="2999-01-01"))[0][1] == "E-ROU-03"
     assert objections(row, agreement("0363", soorten="EINDELEVERING"))[0][1] == "E-ROU-03"
+    # renewed: one ends on the day before the other begins, and no day lies between
+    for last in (ROUTED_ON - timedelta(days=1), ROUTED_ON):
+        renewed = agreement("0363", tot=str(last)), agreement("0363", van=str(last + timedelta(days=1)))
+        assert objections(row, *renewed) == []
+    # a pair deviates from what holds for its gemeente, for as long as they agreed
+    deviation = "termijn_dagen;Huur;0363;woonzo;2026-01-01;2026-12-31;60-;weigeren;overeenkomst"
+    regels = rules_of(tmp_path, "termijn_dagen;Huur;0363;;2026-01-01;;40-;;besluit", deviation)
+    days = (("woonzo", date(2026, 12, 31)), ("woonzo", date(2027, 1, 1)), ("ander", date(2026, 12, 31)))
+    held = [regels.geldend(partner, "0363", "Huur", day) for partner, day in days]
+    assert [(one.termijn and one.termijn.van, bool(one.weigert)) for one in held] == [
+        (60, True),
+        (40, False),
+        (40, False),
+    ]
 
 
 def test_a_new_kind_of_partner_joins_without_a_change_of_code() -> None:
@@ -192,7 +209,12 @@ def test_no_more_is_kept_or_passed_on_than_the_law_allows() -> None:
 
     AVG applies: lawful basis, data minimisation, retention, security.
     """
-    assert {code for code, _ in found(validated(VROEG | {"label": "123456782"}))} == {"E-PRV-01"}  # no BSN
+    # lawful basis: without an overeenkomst or a condition of art. 2 Bgs nothing is accepted, nor sent back to be mended
+    assert objections([("0363", "VROEG")])[0][1] == "E-ROU-03"
+    assert not validated(VROEG | {"huidige_klant": "N"}).accepted.any()
+    assert not RETOURCODES["E-VWD-01"].terug
+    # minimisation: no BSN, and a geboortedatum only where the overeenkomst names it
+    assert {code for code, _ in found(validated(VROEG | {"label": "123456782"}))} == {"E-PRV-01"}
     assert kept(["0363", "0344"], naming_birth("0363", False), naming_birth("0344", True))[0] is None
 
 
