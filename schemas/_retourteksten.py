@@ -53,7 +53,6 @@ TEKSTEN: tuple[tuple[str, str, str, str], ...] = (
     ("E-VLD-07", "veld", _ONTWERP, f"{{veld}} ligt na {{veld2}}. Dat kan niet. {_AF} Controleer beide datums en lever de regel opnieuw aan."),
     ("E-VLD-08", "veld", "Bgs art. 2: de hoogte van de achterstand", f"{{veld}} moet hoger zijn dan nul. {_AF} Is de achterstand betaald, lever dan een INTREKKING aan als u het signaal al eerder hebt gemeld."),
     ("E-VLD-09", "veld", "overeenkomst; DDAS Signaalpartner", f"Voor deze sector meldt u niet bij ons. Bekend van u: {{sectoren}}. {_AF} Kies een van deze waarden of neem contact met ons op."),
-    ("E-VLD-10", "veld", _ONTWERP, f"Soort {{soort}} is met u niet afgesproken. {_AF} Afgesproken: {{soorten}}."),
     # conditions and privacy: these rows do not travel back
     ("E-VWD-01", "veld", _BGS, "Volgens {veld} is niet voldaan aan een voorwaarde voor melden. Deze regel is niet verwerkt. Pas de waarde niet aan; lever het signaal pas aan als er wel aan is voldaan."),
     ("E-PRV-01", "veld", _BSN, "In {veld} staat mogelijk een burgerservicenummer. Dat mag u niet aanleveren. Deze regel is niet verwerkt. Verwijder het uit uw export; wij sturen deze regel niet terug."),

@@ -26,7 +26,6 @@ class Rules:
     ontvangen_op: date  #: day of receipt, Europe/Amsterdam
     sectoren: tuple[str, ...]  #: of the partner; one: filled in where the row has none
     label: str | None = None  #: filled in where the row has none
-    soorten: frozenset[str] = frozenset(SOORT.waarden)
     verklaring_kolommen: frozenset[str] = frozenset()  #: condition columns that the partner's verklaring covers
     verklaring_van: date | None = None  #: first day of that verklaring; None: from the beginning
     verklaring_tot: date | None = None  #: its last day; None: open
@@ -65,7 +64,6 @@ def judges(rows: pa.Table, rules: Rules, bedragkolom: str) -> Judges:
     heeft_adres = only(*(kind for kind in SOORT.waarden if kind != "INTREKKING"))
     today = pa.scalar(rules.ontvangen_op, pa.date32())
 
-    rule("E-VLD-10", "soort", lambda values: _or_null(pc.is_in(values, pa.array(sorted(rules.soorten))), values))
     rule("E-VLD-09", "sector", lambda values: _or_null(pc.is_in(values, pa.array(rules.sectoren)), values))
     rule("E-VLD-04", "straat", lambda values: _given(heeft_adres, pc.invert(_postbus(values))))
     rule("E-VLD-08", "bedrag_cent", lambda values: _given(heeft_adres, pc.greater(values, 0)), bedragkolom)
@@ -79,11 +77,8 @@ def judges(rows: pa.Table, rules: Rules, bedragkolom: str) -> Judges:
     return found
 
 
-def error_slots(rules: Rules, code: str, soort: str | None) -> dict[str, str]:
-    """Slots of the errors that name what was agreed."""
-    if code == "E-VLD-10":
-        agreed = tuple(kind for kind in SOORT.waarden if kind in rules.soorten)
-        return {"soort": soort or "", "soorten": opsomming(agreed)}
+def error_slots(rules: Rules, code: str) -> dict[str, str]:
+    """Slots of the errors that name what was agreed, or another column."""
     if code == "E-VLD-09":
         return {"sectoren": opsomming(rules.sectoren)}
     return {"veld2": "peildatum"} if code == "E-VLD-07" else {}

@@ -63,7 +63,7 @@ def validate(table: pa.Table, rules: Rules, onleesbaar: Mapping[str, Positions] 
     """Judge a parsed block.
 
     table: string columns with SIG1 names (absent ones count as empty) and `regelnr` int64. onleesbaar: per column the
-    rows whose text is not what a profile says it is, whatever it looks like. Codes: E-VLD-01 to -10, E-VWD-01,
+    rows whose text is not what a profile says it is, whatever it looks like. Codes: E-VLD-01 to -09, E-VWD-01,
     E-PRV-01, E-SIG-05, W-EIN-02.
     """
     regelnr = table["regelnr"].to_numpy()
@@ -75,9 +75,7 @@ def validate(table: pa.Table, rules: Rules, onleesbaar: Mapping[str, Positions] 
     malformed = _malformed(failures)
     typed = _typed(text, malformed, rules, regelnr, bedragkolom)
     failures |= _check_rules(typed, rules, bedragkolom)
-    described = [
-        _described(code, veld, rows, text, typed, kinds, rules, regelnr) for (veld, code), rows in failures.items()
-    ]
+    described = [_described(code, veld, rows, text, kinds, rules, regelnr) for (veld, code), rows in failures.items()]
     described.append(find_bsn(text, malformed, regelnr))
     found = pa.concat_tables(described).sort_by([("regelnr", "ascending"), ("code", "ascending")])
     errors = found["regelnr"].filter(pc.starts_with(found["code"], "E-")).to_numpy()
@@ -252,7 +250,6 @@ def _described(
     veld: str,
     rows: Positions,
     text: Text,
-    typed: pa.Table,
     kinds: _Kinds,
     rules: Rules,
     regelnr: npt.NDArray[np.int64],
@@ -269,12 +266,7 @@ def _described(
         given = text[veld].take(pa.array(rows))
         near = [detail({"veld": veld, "suggestie": lijst.nearest(value)}) for value in given.dictionary.to_pylist()]
         return _with_details(regelnr[rows], code, veld, pa.array(near, pa.string()).take(given.indices))
-    if code == "E-VLD-10":
-        encoded = typed["soort"].take(pa.array(rows)).combine_chunks().dictionary_encode()
-        kinds_given = encoded.dictionary.to_pylist()
-        texts = [detail({"veld": veld, **regels.error_slots(rules, code, value)}) for value in kinds_given]
-        return _with_details(regelnr[rows], code, veld, pa.array(texts, pa.string()).take(encoded.indices))
-    return reasons(regelnr[rows], code, veld, {"veld": veld, **regels.error_slots(rules, code, None)})
+    return reasons(regelnr[rows], code, veld, {"veld": veld, **regels.error_slots(rules, code)})
 
 
 def _absent(veld: str, rows: Positions, kinds: _Kinds, regelnr: npt.NDArray[np.int64]) -> pa.Table:

@@ -16,11 +16,10 @@ from exchange.configuration.models import IntakeSettings, Profiel
 from exchange.steps.check_file import check_file
 from schemas.retourcodes import RETOURCODES
 from tests.unit import test_follow, test_grenzen, test_names, test_route, test_tk1, test_validate
-from tests.unit.test_validate import HUUR, VROEG
+from tests.unit.test_validate import VROEG
 from transforms import answer
 from transforms.follow import moved
 from transforms.grenzen import Geldend, Venster
-from transforms.validate import Rules
 
 TESTS = Path(__file__).parents[1]
 NU = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -135,11 +134,6 @@ VALIDATED = sorted({code for _, _, code, _ in test_validate.WRONG})
 TK1 = test_tk1.GOOD
 CASES: dict[str, Callable[[], Iterable[str]]] = {
     **{code: lambda code=code: validated(code) for code in VALIDATED},  # type: ignore[misc]
-    "E-VLD-10": lambda: spoken(
-        test_validate.found(
-            test_validate.check(VROEG, rules=Rules(HUUR.ontvangen_op, ("Huur",), soorten=frozenset({"INTREKKING"})))
-        )
-    ),
     "W-EIN-02": lambda: spoken(test_validate.found(test_validate.check(test_validate.WARNED[0][0]))),
     "E-BST-08": lambda: [test_names.refusal("iets.pgp", test_names.WOON_ZO).code],
     "E-BST-12": lambda: [test_names.refusal("VS_SIG_stroom_20260630_001.csv.pgp", test_names.WOON_ZO).code],

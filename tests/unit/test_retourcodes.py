@@ -11,7 +11,7 @@ from schemas.retourcodes import RETOURCODES, SlotMissing, detail, reasons, sente
 
 #: Slots whose value comes from a list, a setting, the calendar or a count; anything else could be somebody's.
 IMPERSONAL = {
-    *("veld", "veld2", "soort", "soorten", "sectoren", "sector", "termijn", "vorm", "voorbeeld", "suggestie"),
+    *("veld", "veld2", "soort", "sectoren", "sector", "termijn", "vorm", "voorbeeld", "suggestie"),
     *("kolommen", "ontbreekt", "onbekend", "codering", "regel", "maximum", "scheidingsteken", "verwacht", "gevonden"),
     *("vingerafdruk", "datum", "tijdstip", "naam", "code", "code1", "code2", "gemeenten", "werkdagen", "bedrag"),
 }

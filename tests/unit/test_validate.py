@@ -183,12 +183,6 @@ def test_a_bsn_in_a_field_that_has_another_form_is_called_a_bsn() -> None:
         assert ("E-PRV-01", veld) not in found(check(VROEG | {veld: "123456789"}, rules=rules))
 
 
-def test_kinds_that_were_not_agreed_are_refused() -> None:
-    checked = check(VROEG, INTREKKING, rules=Rules(TODAY, ("Huur",), soorten=frozenset({"VROEG"})))
-    assert found(checked, 3) == {("E-VLD-10", "soort")}
-    assert found(checked, 2) == set()
-
-
 def test_numbers_that_a_sector_asks_for() -> None:
     for sector in ("Energie", "Water"):
         assert found(check(VROEG, rules=Rules(TODAY, (sector,), verplicht=VERPLICHT))) == {("E-VLD-01", "klantnummer")}
