@@ -30,6 +30,8 @@ from schemas.signaal import KOLOMMEN
 from transforms.grenzen import Venster
 
 NAME = "regels.csv"
+#: Dates outside are mistyped, and cannot be counted on from.
+EERSTE, LAATSTE = date(1990, 1, 1), date(2199, 12, 31)
 COLUMNS = ("regel", "sector", "gemeentecode", "partner", "van", "tot", "waarde", "gevolg", "bron")
 
 Waarde = Venster | int | str | None
@@ -121,10 +123,19 @@ def _check_place(name: str, kind: _Kind, sector: str, cells: Mapping[str, str]) 
 
 
 def _day(cells: Mapping[str, str], name: str) -> date | None:
+    """A day that one can count on from; a last day 9999-12-31 is how some write that there is none."""
+    text = cells[name]
+    if not text or (name == "tot" and text == str(date.max)):
+        return None
     try:
-        return date.fromisoformat(cells[name]) if cells[name] else None
-    except ValueError as error:
-        raise _Wrong(f"{name} is geen datum", "Schrijf de datum als jjjj-mm-dd.") from error
+        day = date.fromisoformat(text) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else None
+    except ValueError:
+        day = None
+    if day is None:
+        raise _Wrong(f"{name} is geen datum", "Schrijf de datum als jjjj-mm-dd.")
+    if not EERSTE <= day <= LAATSTE:
+        raise _Wrong(f"{name} ligt niet tussen {EERSTE} en {LAATSTE}", "Verbeter het jaar.")
+    return day
 
 
 def _window(text: str) -> Venster:

@@ -117,6 +117,9 @@ def test_days_on_which_a_gemeente_may_be_told_of_an_experimental_sector(tmp_path
         ("drempel_euro;;0363;ander;2026-01-01;;50,00;;besluit", "partner ander kennen wij niet", "partners/<id>.toml"),
         ("drempel_euro;Zorg;0363;woonzo;2026-01-01;;50,00;;x", "meldt niet voor sector Zorg", "Huur"),
         ("drempel_euro;;0363;;morgen;;50,00;;besluit", "van is geen datum", "jjjj-mm-dd"),
+        ("drempel_euro;;0363;;20260101;;50,00;;besluit", "van is geen datum", "jjjj-mm-dd"),
+        ("aangewezen;DUO;0363;;9998-01-01;;;;besluit", "van ligt niet tussen", "het jaar"),
+        ("drempel_euro;;0363;;2026-01-01;2999-01-01;50,00;;x", "tot ligt niet tussen", "het jaar"),
         ("drempel_euro;;0363;;;;50,00;;besluit", "van is leeg", "eerste dag"),
         ("drempel_euro;;0363;;2026-02-01;2026-01-01;50,00;;x", "tot ligt vóór van", "laatste dag"),
         ("drempel_euro;;0363;;2026-01-01;;50.00;;besluit", "geen bedrag", "50,00"),
@@ -170,3 +173,9 @@ def test_a_wrong_header_is_named(tmp_path: Path) -> None:
 
 def test_without_the_file_the_rules_of_the_country_are_all(tmp_path: Path) -> None:
     assert read(tmp_path, PARTNERS, LIVES, lambda partner, code: True) == ([], [])
+
+
+def test_a_last_day_at_the_end_of_time_is_none(tmp_path: Path) -> None:
+    regels = load(tmp_path, "experimenteel;Overige;;;2026-01-01;9999-12-31;;;proef van de sector")
+    assert not regels.geldend("woonzo", "0363", "Overige", DAY).aangewezen
+    assert regels.open("0363", "Overige", date(2025, 1, 1), date.max) == [(date(2025, 1, 1), date(2025, 12, 31))]
