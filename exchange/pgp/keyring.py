@@ -6,7 +6,6 @@ What unpacks to more than was agreed is given up (E-PGP-08; AVG art. 32).
 from __future__ import annotations
 
 import contextlib
-import copy
 import fcntl
 import hashlib
 import io
@@ -23,7 +22,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 import gnupg
 
@@ -62,22 +61,19 @@ class Encrypted:
     size: int
 
 
-class _Gpg(gnupg.GPG):  # type: ignore[misc]  # ships no types
-    """python-gnupg, with a limit to the processor time of gpg; it has none of its own, and no public place for one."""
+class _Decrypt(gnupg.GPG):  # type: ignore[misc]  # ships no types
+    """python-gnupg for one call, with a limit in seconds to the processor time of gpg; it has none of its own, and no
+    public place for one. Never shared: whoever calls next would read and write the gpg of whoever called before."""
 
-    seconds: int | None = None
     process: subprocess.Popen[bytes]
 
-    def within(self, seconds: int) -> Self:
-        """The same, for one call that may take so many seconds of processor time."""
-        limited = copy.copy(self)
-        limited.seconds = seconds
-        return limited
+    def __init__(self, gpg: gnupg.GPG, seconds: int) -> None:
+        self.__dict__.update(gpg.__dict__)
+        self._seconds = seconds
 
     def _open_subprocess(self, args: list[str], passphrase: bool = False) -> subprocess.Popen[bytes]:
         self.process = super()._open_subprocess(args, passphrase)
-        if self.seconds:
-            resource.prlimit(self.process.pid, resource.RLIMIT_CPU, (self.seconds, self.seconds + 1))
+        resource.prlimit(self.process.pid, resource.RLIMIT_CPU, (self._seconds, self._seconds + 1))
         return self.process
 
 
@@ -103,7 +99,7 @@ class Keyring:
 
     def __init__(self, home: Path, own_fingerprint: str, compressie: str) -> None:
         self._home, self.own_fingerprint = home, own_fingerprint
-        self._gpg = _Gpg(gnupghome=str(home), options=["--no-options", "--no-auto-check-trustdb"])
+        self._gpg = gnupg.GPG(gnupghome=str(home), options=["--no-options", "--no-auto-check-trustdb"])
         self._gpg.buffer_size = BUFFER
         self._gpg.encoding = "latin-1"  # reads any byte: names in old keys are not always UTF-8
         algorithm, _, level = compressie.partition(":")
@@ -205,7 +201,7 @@ class Keyring:
     def _run_decrypt(self, content: BinaryIO, fd: int, max_bytes: int) -> tuple[Status, int]:
         """gpg's status lines and exit code. `--max-output` only stops the writing: a few kilobytes of nothing but
         compressed zeros would keep gpg busy for hours."""
-        gpg = self._gpg.within(LEAST_SECONDS + max_bytes // SLOWEST)
+        gpg = _Decrypt(self._gpg, LEAST_SECONDS + max_bytes // SLOWEST)
         stderr = ""
         with contextlib.suppress(BrokenPipeError):  # gpg ended while it was still being fed
             stderr = gpg.decrypt_file(

@@ -7,18 +7,20 @@ import resource
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import FrameType
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESOCB3
 
 from exchange.faults import PgpFault
-from exchange.pgp import Keyring, PgpRefusal, generate
+from exchange.pgp import Keyring, PgpRefusal, generate, keyring
 from exchange.pgp.keyring import LEAST_SECONDS
 from tests.conftest import program
 
@@ -312,6 +314,26 @@ def test_many_decrypts_side_by_side_all_succeed(world):
     path = world.gpg("-s", "-e", "-r", world.own)
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(lambda _: world.read(path) == CONTENT, range(32)))
+
+
+def test_messages_written_side_by_side_hold_their_own_content_and_nothing_of_another(world, tmp_path):
+    contents = [b"%02d" % number * 100 for number in range(24)]
+    paths = [tmp_path / f"{number}.pgp" for number in range(24)]
+
+    def interrupted(frame: FrameType, _event: str, _argument: object) -> object:
+        """Another thread has its turn between every two lines of ours."""
+        if frame.f_code.co_filename != keyring.__file__:
+            return None
+        time.sleep(0.001)
+        return interrupted
+
+    threading.settrace(interrupted)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(lambda content, path: world.ours.encrypt(content, path, world.partner), contents, paths))
+    finally:
+        threading.settrace(None)
+    assert [world.run("--decrypt", str(path)) for path in paths] == contents
 
 
 def test_a_streamed_message_is_what_its_receiver_reads_and_its_digest_is_true(world, tmp_path):
