@@ -7,9 +7,10 @@ places it with the first visit of a day.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 
 import pyarrow as pa
@@ -28,10 +29,28 @@ from transforms import csvbytes
 FOLDER = "terugmelding"
 
 
-def lines(config: Configuration, account: Partner, day: date) -> pa.Table:
+#: Per gemeentecode and sector the uitvoerders (names) and the days, first and last, on which they may be told.
+Served = Callable[[str, str], list[tuple[str, date, date]]]
+
+
+def served(config: Configuration) -> Served:
+    """Asked once for each gemeente and sector, however many partners have an overeenkomst there."""
+
+    @functools.cache
+    def found(code: str, sector: str) -> list[tuple[str, date, date]]:
+        return [
+            (config.uitvoerders[turn.uitvoerder].naam, *period)
+            for turn in config.turns_of(code, sector)
+            for period in config.regels.open(code, sector, turn.van, turn.tot)
+        ]
+
+    return found
+
+
+def lines(config: Configuration, account: Partner, day: date, found: Served) -> pa.Table:
     """AL1: a line for each gemeente, sector and uitvoerder, of `day` and of what is agreed for later."""
     partners = (account, *config.namens(account.id, day))
-    rows = sorted({row for partner in partners for row in _lines(config, partner, day)})
+    rows = sorted({row for partner in partners for row in _lines(config, partner, day, found)})
     return pa.table({name: pa.array([row[at] for row in rows], pa.string()) for at, name in enumerate(COLUMNS)})
 
 
@@ -39,7 +58,8 @@ def due(exchange: Exchange, day: date) -> dict[str, bytes]:
     """Per partner (id) the list that has still to be placed on `day`: not placed yet, or changed since."""
     with exchange.register.connect() as db:
         placed = {row.partner: (row.dag, row.sha256) for row in db.execute(sa.select(aansluitlijst))}
-    made = {id: csvbytes.to_csv(lines(exchange.config, one, day)) for id, one in exchange.config.partners.items()}
+    config, found = exchange.config, served(exchange.config)
+    made = {id: csvbytes.to_csv(lines(config, one, day, found)) for id, one in config.partners.items()}
     return {id: content for id, content in made.items() if placed.get(id) != (day, _sha256(content))}
 
 
@@ -56,7 +76,7 @@ def place(exchange: Exchange, connection: Connection, partner: str, content: byt
             db.execute(aansluitlijst.insert().values(partner=partner, **values))
 
 
-def _lines(config: Configuration, partner: Melder, day: date) -> Iterator[tuple[str, ...]]:
+def _lines(config: Configuration, partner: Melder, day: date, found: Served) -> Iterator[tuple[str, ...]]:
     """An overeenkomst and an uitvoerder on the same days and, for an experimental sector, a designation."""
     every = config.overeenkomsten
     own = every.filter(pc.equal(every["partner"], partner.id)).select(["gemeentecode", "van", "tot", "soorten"])
@@ -64,12 +84,11 @@ def _lines(config: Configuration, partner: Melder, day: date) -> Iterator[tuple[
         soorten = agreement["soorten"] or "|".join(SOORT.waarden)
         code, van, tot = agreement["gemeentecode"], agreement["van"], agreement["tot"] or date.max
         for sector in partner.sectoren:
-            for turn in config.turns_of(code, sector):
-                for first, last in config.regels.open(code, sector, max(van, turn.van), min(tot, turn.tot)):
-                    if last >= day:
-                        place = partner.id, code, gemeenten.name(code), sector
-                        period = str(first), "" if last == date.max else str(last)
-                        yield LAYOUT, *place, config.uitvoerders[turn.uitvoerder].naam, *period, soorten
+            for uitvoerder, begin, end in found(code, sector):
+                first, last = max(van, begin), min(tot, end)
+                if last >= max(first, day):
+                    place = partner.id, code, gemeenten.name(code), sector
+                    yield LAYOUT, *place, uitvoerder, str(first), "" if last == date.max else str(last), soorten
 
 
 def _sha256(content: bytes) -> str:

@@ -12,7 +12,7 @@ from exchange.configuration.machtigingen import Machtiging
 from exchange.configuration.opvolging import succeeded
 from exchange.configuration.regelbestand import Regel
 from exchange.configuration.regels import Regels
-from exchange.steps.aansluitlijst import lines
+from exchange.steps.aansluitlijst import lines, served
 from schemas.aansluitlijst import Aansluitlijst
 
 DAY = date(2026, 7, 1)
@@ -53,7 +53,7 @@ def listed(
         regels=Regels(regels),
         **dict.fromkeys(names),
     )
-    found = lines(config, account, day)
+    found = lines(config, account, day, served(config))
     Aansluitlijst.validate(found.to_pandas(types_mapper=pd.ArrowDtype))
     return [tuple(row.values())[1:] for row in found.to_pylist()]
 
