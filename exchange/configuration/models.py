@@ -357,7 +357,7 @@ with warnings.catch_warnings():
     class OpslagSettings(Model):
         """Where things are kept. Relative paths are relative to the configuration folder (see `anchored`)."""
 
-        register: Text
+        register: Text = Field()  # or what the class itself is called `register` with would be its default
         archief: Text
         werk: Text
         referentie: Path

@@ -249,6 +249,16 @@ def test_a_mistake_is_named_with_its_key_and_mend(
     assert said in f"{found[0].problem} {found[0].mend}"
 
 
+@pytest.mark.parametrize("line", [line for line in SETTINGS.splitlines() if not line.startswith("[")])
+def test_a_setting_that_is_left_out_is_named(folder: Path, line: str) -> None:
+    key = line.partition(" ")[0]
+    text = (folder / "nachtpost.toml").read_text()
+    kept = [one for one in text.splitlines() if not one.startswith(f"{key} =")]
+    (folder / "nachtpost.toml").write_text("\n".join(kept))
+
+    assert any(problem.place.endswith(key) and "ontbreekt" in problem.problem for problem in problems(folder))
+
+
 def with_connection(folder: Path) -> None:
     change(folder, "partners/woonzo.toml", 'host = "sftp.woonzo.example", poort = 22, gebruiker = "nachtpost"', "@")
     change(folder, "partners/woonzo.toml", "@", 'verbinding = "woonzo_sftp"')
