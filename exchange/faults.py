@@ -82,7 +82,7 @@ class PgpFault(Fault):
 
 
 class ReferenceFault(Fault):
-    """A reference file is not what it should be."""
+    """A reference file is not what it should be; `reason` says why, in Dutch."""
 
     def __init__(self, file: str, reason: str) -> None:
         self.file, self.reason = file, reason
@@ -140,7 +140,7 @@ class DemoFault(Fault):
 
 
 class SandboxFault(Fault):
-    """The sandbox cannot be made, served or dropped."""
+    """The sandbox cannot be made, served or dropped; `reason` says why, in Dutch."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason

@@ -79,7 +79,10 @@ def read(source: Path) -> Addresses:
             parts.append(part)
     good = sum(len(part[0]) for part in parts)
     if good < lines * (1 - _TOLERATED) or not good:
-        raise ReferenceFault(source.name, f"{lines - good} of {lines} lines are no address with codes: other columns?")
+        raise ReferenceFault(
+            source.name,
+            f"{lines - good} van de {lines} regels zijn geen adres met codes; waarschijnlijk zijn dit andere kolommen",
+        )
     key, gemeente, wijk, buurt = (np.concatenate([part[at] for part in parts]) for at in range(4))
     parts.clear()
     if not np.all(key[1:] >= key[:-1]):
@@ -151,7 +154,9 @@ def _opened(source: Path) -> Iterator[IO[bytes]]:
     with zipfile.ZipFile(source) as folder:
         found = [name for name in folder.namelist() if re.search(r"pc6hnr[^/]*\.csv$", name, re.IGNORECASE)]
         if len(found) != 1:
-            raise ReferenceFault(source.name, f"the zip holds {len(found)} files named pc6hnr….csv, expected one")
+            raise ReferenceFault(
+                source.name, f"in de zip staan {len(found)} bestanden pc6hnr….csv, er hoort er één te staan"
+            )
         with folder.open(found[0]) as stream:
             yield stream
 
@@ -161,15 +166,15 @@ def _header(name: str, stream: IO[bytes]) -> _Header:
     try:
         line = stream.readline(1000).decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:
-        raise ReferenceFault(name, "the first line is not a header") from error
+        raise ReferenceFault(name, "de eerste regel is geen kop") from error
     separator = ";" if line.count(";") >= line.count(",") else ","
     names = [column.strip().strip('"').lower() for column in line.split(separator)]
     years = {found[2] for column in names if (found := _CODE_COLUMN.fullmatch(column))}
     plain = [_CODE_COLUMN.sub(r"\1", column) for column in names]
     missing = [column for column in _COLUMNS if plain.count(column) != 1]
     if missing or len(years) != 1:
-        reason = f"header without one column {', '.join(missing)}" if missing else "header without one year"
-        raise ReferenceFault(name, f"{reason}; expected PC6, Huisnummer, Buurt<year>, Wijk<year>, Gemeente<year>")
+        reason = f"in de kop staat niet één keer {', '.join(missing)}" if missing else "in de kop staat niet één jaar"
+        raise ReferenceFault(name, f"{reason}; verwacht: PC6, Huisnummer, Buurt<jaar>, Wijk<jaar>, Gemeente<jaar>")
     return _Header(separator, plain, int(years.pop()))
 
 
@@ -195,7 +200,7 @@ def _batches(name: str, stream: IO[bytes], header: _Header) -> Iterator[tuple[pa
             taken, skipped = skipped, 0
             yield batch, taken
     except pa.ArrowInvalid as error:
-        raise ReferenceFault(name, "no lines, or not readable as CSV in UTF-8") from error
+        raise ReferenceFault(name, "er staan geen regels in, of het is geen CSV in UTF-8") from error
     if skipped:
         yield pa.RecordBatch.from_pydict({column: pa.array([], pa.string()) for column in _COLUMNS}), skipped
 

@@ -108,7 +108,7 @@ class PostcodeTable:
                 return cls({key: np.zeros(0, kind) for key, kind in ARRAYS.items()}, None)
             if (folder / name).is_dir():
                 return cls._map(folder / name)
-        raise ReferenceFault(name, f"named by {POINTER} but not there; import the table again")
+        raise ReferenceFault(name, f"{POINTER} noemt deze tabel, maar zij is er niet; importeer haar opnieuw")
 
     @classmethod
     def _map(cls, folder: Path) -> Self:
@@ -117,7 +117,7 @@ class PostcodeTable:
             facts = json.loads((folder / "tabel.json").read_text(encoding="utf-8"))
             return cls(arrays, Imported(**facts | {"onbekend": tuple(facts["onbekend"])}))
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise ReferenceFault(folder.name, "not whole; import the table again") from error
+            raise ReferenceFault(folder.name, "de tabel is niet heel; importeer haar opnieuw") from error
 
     def lookup(self, postcode: Strings, huisnummer: pa.Array | pa.ChunkedArray | Ints) -> Lookup:
         """What the table says of each address.

@@ -6,6 +6,7 @@ mend. A fault is said in a sentence, never as a stack trace.
 
 from __future__ import annotations
 
+import errno
 import json as jsonlib
 import os
 from collections.abc import Iterator, Mapping
@@ -52,6 +53,17 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Schrijf het antwoord als JSON, voor programma's.")]
 
 
+#: What the system says, as a beheerder reads it.
+_ERRORS = {
+    errno.ENOENT: "dit bestaat niet",
+    errno.EEXIST: "dit bestaat al",
+    errno.ENOTDIR: "dit is geen map",
+    errno.EISDIR: "dit is een map",
+    errno.EACCES: "wij hebben hier geen toegang",
+    errno.EPERM: "wij mogen dit niet",
+    errno.EROFS: "hier kan alleen worden gelezen",
+    errno.ENOSPC: "de schijf is vol",
+}
 _WRONG_PLACE = (PermissionError, FileExistsError, FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -85,16 +97,22 @@ class Door(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; see the module's docstring for the exit codes."""
+        wanted = "--json" in ctx.args  # known here also where the command itself cannot be understood
         try:
             return super().invoke(ctx)
         except Fault as fault:
             raise typer.Exit(refuse(fault)) from fault
         except OSError as error:  # a disk that is full or closed to us; the network has faults of its own
             where = f" ({error.filename})" if error.filename else ""
-            sentence = f"Dit lukte niet: {error.strerror}{where}."
+            sentence = f"Dit lukte niet: {_ERRORS.get(error.errno or 0, error.strerror)}{where}."
             code = Exit.WRONG_USE if isinstance(error, _WRONG_PLACE) else Exit.RETRY
             raise typer.Exit(_say_failure(type(error).__name__, sentence, code)) from error
-        except (typer.Exit, typer.Abort, TyperException):
+        except TyperException as error:
+            want_json(wanted)
+            if not _asked.json:
+                raise  # typer says it, and how the command is meant
+            raise typer.Exit(_say_failure("WrongUse", error.format_message(), Exit.WRONG_USE)) from None
+        except (typer.Exit, typer.Abort):
             raise
         except Exception as error:  # noqa: BLE001  its text may quote a row, so it is not shown
             name = type(error).__name__
@@ -197,8 +215,8 @@ _SENTENCES: Mapping[type[Fault], str] = {
     StoreFault: "De opslag kon {name} niet lezen of schrijven ({reason}). Controleer schijf of objectopslag.",
     PgpFault: "gpg is mislukt bij {action} ({status}). Probeer het opnieuw.",
     DemoFault: "{tekst}",
-    SandboxFault: "Dit kan niet met deze map: {reason}.",
-    ReferenceFault: "{file} is niet bruikbaar: {reason}",
+    SandboxFault: "Dit kan niet: {reason}.",
+    ReferenceFault: "{file} is niet bruikbaar: {reason}.",
     LeaseLost: "Een ander proces heeft het werk overgenomen ({naam}). Er is niets dubbel gedaan.",
     StateConflict: "{what} {key} is intussen veranderd en kan niet meer naar {target}. Probeer het opnieuw.",
     BalanceFault: "De balans klopt niet: {totals}. Publiceer niets meer en waarschuw de ontwikkelaars.",

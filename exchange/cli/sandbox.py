@@ -69,10 +69,13 @@ def terugkoppeling(
 ) -> None:
     """Speel uitvoerder: vul het sjabloon van de laatste nacht in en zet het klaar als terugkoppeling."""
     from exchange.context import local_date, utc_now
+    from exchange.faults import SandboxFault
     from exchange.sandbox.feedback import fill_in
 
     door.want_json(json)
     chosen = uitvoerder or sorted(path.parents[1].name for path in folder.glob("sftp/*/uit/VS_TK_SJABLOON_*"))
+    if not chosen:
+        raise SandboxFault(f"in {folder} staat nog geen sjabloon; draai eerst een nacht")
     made = [(one, *fill_in(folder, one, local_date(utc_now()), seed)) for one in dict.fromkeys(chosen)]
     door.answer(
         {"bestanden": [{"uitvoerder": one, "bestand": name, "regels": rows} for one, name, rows in made]},

@@ -94,7 +94,7 @@ def create(
     others have no profile. The same seed gives the same rows; keys are always new.
     """
     if folder.exists() and any(folder.iterdir()):
-        raise SandboxFault(f"{folder} is not empty")
+        raise SandboxFault(f"{folder} is niet leeg")
     day = day or datetime.now(ZoneInfo("Europe/Amsterdam")).date()
     folder = folder.resolve()
     for name in ("config/keys", "config/partners", "config/uitvoerders", "server/authorized_keys", "var"):
@@ -120,7 +120,7 @@ def create(
 def drop(folder: Path) -> None:
     """Remove a sandbox; raises SandboxFault when the folder is not one."""
     if not (folder / "verwacht.json").is_file():
-        raise SandboxFault(f"{folder} is not a sandbox")
+        raise SandboxFault(f"{folder} is geen oefenomgeving")
     shutil.rmtree(folder)
 
 

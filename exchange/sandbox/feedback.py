@@ -34,7 +34,7 @@ def fill_in(folder: Path, uitvoerder: str, day: date, seed: int) -> tuple[str, i
     """
     given = sorted((folder / "sftp" / uitvoerder / "uit").glob(f"VS_TK_SJABLOON_{uitvoerder}_*.csv.pgp"))
     if not given:
-        raise SandboxFault(f"{uitvoerder} has no template yet")
+        raise SandboxFault(f"{uitvoerder} heeft nog geen sjabloon; draai eerst een nacht")
     text = files.open_file(folder, uitvoerder, given[-1]).decode()
     rows = list(csv.DictReader(io.StringIO(text, newline=""), delimiter=";"))
     chance = random.Random(seed)  # noqa: S311  nothing here is secret

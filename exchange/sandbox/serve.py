@@ -47,7 +47,7 @@ def serving(folder: Path) -> Iterator[int]:
             heard = select.select([process.stdout], [], [], PATIENCE)[0]
             # its own word: an answer on the port could come from somebody else's server
             if not heard or process.stdout.readline() != READY:
-                raise SandboxFault(f"no SFTP server came up on port {port}")
+                raise SandboxFault(f"op poort {port} begon geen SFTP-server")
             yield port
         finally:
             process.terminate()
@@ -69,7 +69,9 @@ async def _serve(folder: Path, *, tied: bool) -> None:
             kbdint_auth=False,
         )
     except OSError as error:
-        raise SandboxFault(f"no SFTP server can listen on port {port}: {os.strerror(error.errno or 0)}") from error
+        raise SandboxFault(
+            f"op poort {port} kan geen SFTP-server luisteren ({os.strerror(error.errno or 0)})"
+        ) from error
     async with listener:
         if tied:
             sys.stdout.buffer.write(READY)
@@ -86,7 +88,7 @@ def _port(folder: Path) -> int:
     try:
         return int((folder / "server" / "port").read_text())
     except (OSError, ValueError) as error:
-        raise SandboxFault(f"{folder} is not a sandbox") from error
+        raise SandboxFault(f"{folder} is geen oefenomgeving") from error
 
 
 class _Accounts(asyncssh.SSHServer):

@@ -147,8 +147,17 @@ def test_a_command_without_a_configuration_is_wrong_use(command: tuple[str, ...]
     assert "NACHTPOST_CONFIG" in run(*command, code=2)
 
 
-def test_an_unknown_option_is_wrong_use() -> None:
-    run("status", "--onzin", code=2)
+@pytest.mark.parametrize("wrong", [("status", "--onzin"), ("monitor",), ("find",), ("onzin",), ("check-file", "x")])
+def test_what_is_not_understood_is_wrong_use_and_said_as_json_where_that_is_asked(wrong: tuple[str, ...]) -> None:
+    run(*wrong, code=2)
+    assert run_json(*wrong, code=2)["fout"] == "WrongUse"
+    assert json.loads(run("--json", *wrong, code=2))["fout"] == "WrongUse"
+
+
+def test_what_the_system_refuses_is_said_in_dutch(tmp_path: Path) -> None:
+    (tmp_path / "bestand").touch()
+
+    assert "dit is geen map" in run_json("sandbox", "create", tmp_path / "bestand" / "x", code=2)["tekst"]
 
 
 def test_a_register_without_tables_says_what_to_do(config: Path) -> None:

@@ -114,7 +114,7 @@ def test_the_zip_as_it_was_downloaded(tmp_path: Path, folder: Path) -> None:
     assert (done.jaar, done.rijen) == (2024, 5)
     with zipfile.ZipFile(tmp_path / "other.zip", "w") as package:
         package.writestr("gem2024.csv", "")
-    with pytest.raises(ReferenceFault, match="0 files"):
+    with pytest.raises(ReferenceFault, match="0 bestanden"):
         import_pc6hnr(tmp_path / "other.zip", folder)
 
 
@@ -158,11 +158,11 @@ def test_gemeenten_that_did_not_exist_in_that_year_are_named(tmp_path: Path, fol
     ("header", "lines", "reason"),
     [
         ("PC6,Huisnummer,Buurt2024,Wijk2024", ["1011AB,105,3630000,36300"], "gemeente"),
-        ("PC6,Huisnummer,Buurt2024,Wijk2023,Gemeente2024", LINES, "one year"),
-        ("Buurt2024,PC6,Huisnummer,Wijk2024,Gemeente2024", LINES, "other columns"),
-        (HEADER, ["1011AB;105;3630000;36300;363"], "other columns"),
-        (HEADER, [], "no lines"),
-        ("", [], "header"),
+        ("PC6,Huisnummer,Buurt2024,Wijk2023,Gemeente2024", LINES, "niet één jaar"),
+        ("Buurt2024,PC6,Huisnummer,Wijk2024,Gemeente2024", LINES, "andere kolommen"),
+        (HEADER, ["1011AB;105;3630000;36300;363"], "andere kolommen"),
+        (HEADER, [], "geen regels"),
+        ("", [], "in de kop"),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused_and_changes_nothing(
@@ -191,10 +191,10 @@ def test_an_open_table_stays_whole_while_a_new_one_comes_in_use(tmp_path: Path, 
 def test_a_table_that_is_named_but_not_whole_is_a_fault(tmp_path: Path, folder: Path) -> None:
     import_pc6hnr(write(tmp_path / "a.csv", *LINES), folder)
     (folder / "pc6hnr-2024" / "wijk.npy").unlink()
-    with pytest.raises(ReferenceFault, match="not whole"):
+    with pytest.raises(ReferenceFault, match="niet heel"):
         PostcodeTable.open(folder)
     (folder / POINTER).write_text("pc6hnr-1999\n")
-    with pytest.raises(ReferenceFault, match="not there"):
+    with pytest.raises(ReferenceFault, match="zij is er niet"):
         PostcodeTable.open(folder)
 
 
