@@ -167,13 +167,18 @@ def controle_bestand(
 def doorgezet_lines(to: Answered, rows: pa.Table) -> pa.Table:
     """REGEL lines of the signals of one file that stand at their uitvoerder or never will, in the order of `rows`.
 
-    rows: nr, regelnr (int64), signaal_id, staat (DOORGEZET, INGETROKKEN, NIET_DOORGEZET), bestemming (gemeentecode of
-    the batch), uitvoerder (its name), nacht (date32) and doorgezet_op (timestamp UTC). Only what was delivered has a
-    signaal_ref (there is nobody to share another with) and says where and when.
+    rows: nr, regelnr (int64), signaal_id, staat (DOORGEZET, INGETROKKEN, NIET_DOORGEZET), verdeeld (bool: that its
+    gemeente was divided is why it is not delivered, else that it is a repeat), bestemming (gemeentecode of the batch),
+    uitvoerder (its name), nacht (date32) and doorgezet_op (timestamp UTC). Only what was delivered has a signaal_ref
+    (there is nobody to share another with) and says where and when.
     """
     staat, codes = _text(rows["staat"]), _text(rows["bestemming"])
     there, refused = pc.equal(staat, "DOORGEZET"), pc.equal(staat, "NIET_DOORGEZET")
-    code, tekst = _undelivered(codes, to.tijdstip.astimezone(dates.AMSTERDAM).date())
+    divided = rows["verdeeld"].combine_chunks()
+    code = pc.if_else(divided, _VERDEELD, _HERHAALD)
+    parts = _parts(codes.filter(divided), to.tijdstip.astimezone(dates.AMSTERDAM).date())
+    repeated = pc.if_else(divided, "", retourcodes.sentence(_HERHAALD, {}))
+    tekst = pc.replace_with_mask(repeated, divided, parts)
 
     def only(values: pa.Array | str, where: pa.BooleanArray) -> pa.Array:
         return pc.if_else(where, values, "")
@@ -201,16 +206,20 @@ def doorgezet_lines(to: Answered, rows: pa.Table) -> pa.Table:
     )
 
 
-def _undelivered(gemeentecodes: pa.StringArray, day: date) -> tuple[pa.StringArray, pa.StringArray]:
-    """Per row the code and sentence with which it would be NIET_DOORGEZET, told on `day`."""
-    encoded = gemeentecodes.fill_null("").dictionary_encode()
-    said = [(_HERHAALD, retourcodes.sentence(_HERHAALD, {}))] * len(encoded.dictionary)
-    for at, code in enumerate(encoded.dictionary.to_pylist()):
-        if parts := gemeenten.parts(code, day):
-            slots = {"naam": gemeenten.name(code), "gemeenten": ", ".join(gemeenten.name(part) for part in parts)}
-            said[at] = _VERDEELD, retourcodes.sentence(_VERDEELD, slots)
-    codes, texts = (pa.array([one[at] for one in said], pa.string()).take(encoded.indices) for at in (0, 1))
-    return codes, texts
+def _parts(gemeentecodes: pa.StringArray, day: date) -> pa.StringArray:
+    """Per row of a gemeente that was divided, among which gemeenten to choose on `day`."""
+    encoded = gemeentecodes.dictionary_encode()
+    said = [
+        retourcodes.sentence(
+            _VERDEELD,
+            {
+                "naam": gemeenten.name(code),
+                "gemeenten": ", ".join(gemeenten.name(part) for part in gemeenten.parts(code, day)),
+            },
+        )
+        for code in encoded.dictionary.to_pylist()
+    ]
+    return pa.array(said, pa.string()).take(encoded.indices)
 
 
 def doorgezet_bestand(to: Answered, counts: Mapping[str, int]) -> pa.Table:

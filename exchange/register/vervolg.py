@@ -56,14 +56,15 @@ def targets(followers: sa.Select[Any]) -> sa.Subquery:
     """What each of `followers` (nr, vervangt_nr) points at once it is delivered: (nr, doel).
 
     A target that never went out hands over to what it would have replaced itself, a repeat that was not delivered to
-    the signal that it repeats; `doel` is null where nothing is left.
+    the signal that it repeats (`verdeeld` names none); `doel` is null where nothing is left.
     """
     chain = followers.cte("keten", recursive=True)
+    repeat = sa.and_(uitzondering.c.staat != _TAKEN_OUT, uitzondering.c.door_signaal_nr != uitzondering.c.signaal_nr)
     chain = chain.union(
         sa.select(
             chain.c.nr,
             sa.case(
-                (uitzondering.c.staat != _TAKEN_OUT, uitzondering.c.door_signaal_nr),
+                (repeat, uitzondering.c.door_signaal_nr),
                 (signaal.c.soort == "ACTUALISATIE", signaal.c.vervangt_nr),
             ),
         )

@@ -1,5 +1,5 @@
 """DOORGEZET: once its batches stand at the uitvoerder, a partner is told which of its rows went where, and which never
-will: INGETROKKEN, or NIET_DOORGEZET because the gemeente wants no repeats (W-HER-01)."""
+will: INGETROKKEN, or NIET_DOORGEZET because the gemeente wants no repeats (W-HER-01) or was divided (E-ROU-06)."""
 
 from __future__ import annotations
 
@@ -117,15 +117,17 @@ def _untold(exchange: Exchange, partner: str) -> list[sa.Row[Any]]:
 
 
 def _by_file(exchange: Exchange, parts: list[sa.Row[Any]]) -> Iterator[tuple[sa.Row[Any], pa.Table]]:
-    """Per aanlevering its settled rows: COLUMNS with staat, bestemming, uitvoerder (name), nacht and doorgezet_op."""
+    """Per aanlevering its settled rows: COLUMNS with staat, verdeeld (bool: its gemeente was divided, see `verdeeld`),
+    bestemming, uitvoerder (name), nacht and doorgezet_op."""
     by_file: dict[int, list[sa.Row[Any]]] = defaultdict(list)
     for part in parts:
         by_file[part.nr].append(part)
-    gone = sa.select(uitzondering.c.signaal_nr, uitzondering.c.staat).join(partij)
+    gone = sa.select(uitzondering).join(partij)
     with exchange.register.connect() as db:
         excluded = db.execute(gone.where(partij.c.aanlevering_nr.in_(list(by_file)))).all()
     nrs = pa.array([row.signaal_nr for row in excluded], pa.int64())
     states_ = pa.array([row.staat for row in excluded], pa.string())
+    divided = pa.array([row.signaal_nr for row in excluded if row.door_signaal_nr == row.signaal_nr], pa.int64())
     names = {id: uitvoerder.naam for id, uitvoerder in exchange.config.uitvoerders.items()}
     for nr, members in by_file.items():
         destinations = pa.table(
@@ -140,6 +142,7 @@ def _by_file(exchange: Exchange, parts: list[sa.Row[Any]]) -> Iterator[tuple[sa.
             staat = states_.take(pc.index_in(rows["nr"], value_set=nrs)).fill_null("DOORGEZET")
             where = destinations.take(place)
             told = pa.table(
-                [*(rows[name] for name in COLUMNS), staat, *where.columns], [*COLUMNS, "staat", *where.column_names]
+                [*(rows[name] for name in COLUMNS), staat, pc.is_in(rows["nr"], value_set=divided), *where.columns],
+                [*COLUMNS, "staat", "verdeeld", *where.column_names],
             )
             yield members[0], told.sort_by("nr")

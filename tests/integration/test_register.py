@@ -219,6 +219,22 @@ def test_who_withdraws_a_repeat_that_was_not_delivered_withdraws_what_it_repeats
         assert (totals["niet_doorgezet"], totals["ingetrokken"]) == (1, 0)
 
 
+def test_who_withdraws_an_update_that_was_for_a_divided_gemeente_withdraws_what_the_uitvoerder_has(engine):
+    """The one who was taken out because its gemeente was divided names no other signal: see `verdeeld`."""
+    with engine.begin() as db:
+        first = receive(db)
+        check(db, first, rows(first, 2))
+        in_a_batch(db, first)
+        second = receive(db)
+        check(db, second, naming(rows(second, 2), "ACTUALISATIE", {second << 24 | 2: first << 24 | 2}))
+        part = db.scalar(sa.select(partij.c.id).where(partij.c.aanlevering_nr == second))
+        itself = {"signaal_nr": second << 24 | 2, "door_signaal_nr": second << 24 | 2}
+        db.execute(uitzondering.insert().values(partij_id=part, staat="NIET_DOORGEZET", **itself))
+        third = receive(db)
+        check(db, third, naming(rows(third, 2), "INTREKKING", {third << 24 | 2: second << 24 | 2}))
+        assert points_at(db, third << 24 | 2) == first << 24 | 2
+
+
 def test_what_was_recorded_before_an_upgrade_is_there_after_it(register_url):
     """SQLite changes a table by copying it; the rows that point at it must not stand in the way."""
     config = Config()

@@ -196,6 +196,7 @@ def test_doorgezet_gives_the_shared_reference_and_the_moment() -> None:
             "regelnr": pa.array([5]),
             "signaal_id": ["A-5"],
             "staat": ["DOORGEZET"],
+            "verdeeld": [False],
             "bestemming": ["0363"],
             "uitvoerder": ["Wijkteam Amsterdam"],
             "nacht": pa.array([NIGHT]),
@@ -219,6 +220,7 @@ def test_what_never_goes_out_says_why_and_has_no_reference_that_anybody_could_qu
             "signaal_id": ["A-5", "A-6"],
             "nr": pa.array([4 << 24 | 5, 4 << 24 | 6], pa.int64()),
             "staat": ["NIET_DOORGEZET", "INGETROKKEN"],
+            "verdeeld": [False, False],
             "bestemming": ["0363", "0363"],
             "uitvoerder": ["Schuldhulp Noord", None],
             "nacht": nothing.cast(pa.date32()),
@@ -237,23 +239,25 @@ def test_what_never_goes_out_says_why_and_has_no_reference_that_anybody_could_qu
 
 
 def test_what_was_for_a_gemeente_that_has_been_divided_hears_among_which_to_choose() -> None:
-    """Haaren went to four gemeenten in 2021. What was delivered before says nothing of it."""
+    """Haaren went to four gemeenten in 2021. What was delivered or left out as a repeat before says nothing of it."""
     rows = pa.table(
         {
-            "regelnr": pa.array([5, 6], pa.int64()),
-            "signaal_id": ["A-5", "A-6"],
-            "nr": pa.array([4 << 24 | 5, 4 << 24 | 6], pa.int64()),
-            "staat": ["NIET_DOORGEZET", "DOORGEZET"],
-            "bestemming": ["0788", "0788"],
-            "uitvoerder": [None, "Schuldhulp Noord"],
-            "nacht": pa.array([None, date(2020, 12, 31)]),
-            "doorgezet_op": pa.array([None, MOMENT], pa.timestamp("us", "UTC")),
+            "regelnr": pa.array([5, 6, 7], pa.int64()),
+            "signaal_id": ["A-5", "A-6", "A-7"],
+            "nr": pa.array([4 << 24 | 5, 4 << 24 | 6, 4 << 24 | 7], pa.int64()),
+            "staat": ["NIET_DOORGEZET", "DOORGEZET", "NIET_DOORGEZET"],
+            "verdeeld": [True, False, False],
+            "bestemming": ["0788", "0788", "0788"],
+            "uitvoerder": [None, "Schuldhulp Noord", None],
+            "nacht": pa.array([None, date(2020, 12, 31), None]),
+            "doorgezet_op": pa.array([None, MOMENT, None], pa.timestamp("us", "UTC")),
         }
     )
-    divided, delivered = (line for _, line in frame(answer.doorgezet_lines(TO, rows)).iterrows())
+    divided, delivered, repeat = (line for _, line in frame(answer.doorgezet_lines(TO, rows)).iterrows())
     assert (divided["code"], divided["ernst"], divided["signaal_ref"]) == ("E-ROU-06", "E", "")
     assert "Haaren opgegaan in meer dan één gemeente: Boxtel, Oisterwijk, Tilburg, Vught" in divided["tekst"]
     assert (delivered["code"], delivered["ernst"], delivered["tekst"]) == ("", "", "")
+    assert repeat["code"] == "W-HER-01"
 
 
 def test_a_controle_says_of_an_urgent_signal_that_goes_at_once_that_it_goes_today() -> None:

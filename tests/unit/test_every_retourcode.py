@@ -90,10 +90,11 @@ def validated(code: str) -> set[str]:
     return set(test_validate.check(*cases).reasons["code"].to_pylist())
 
 
-def undelivered(gemeentecode: str) -> list[str]:
+def undelivered(gemeentecode: str, *, verdeeld: bool) -> list[str]:
     """What DOORGEZET says of a row that was taken out."""
     when = {"nacht": pa.date32(), "doorgezet_op": pa.timestamp("us", "UTC"), "uitvoerder": pa.string()}
-    row = {"nr": 1 << 24 | 2, "regelnr": 2, "signaal_id": "A", "staat": "NIET_DOORGEZET", "bestemming": gemeentecode}
+    row = {"nr": 1 << 24 | 2, "regelnr": 2, "signaal_id": "A", "staat": "NIET_DOORGEZET"}
+    row |= {"verdeeld": verdeeld, "bestemming": gemeentecode}
     rows = pa.table(
         {name: [value] for name, value in row.items()} | {name: pa.nulls(1, of) for name, of in when.items()}
     )
@@ -142,8 +143,8 @@ CASES: dict[str, Callable[[], Iterable[str]]] = {
     "E-ROU-03": lambda: [one[1] for one in test_route.objections([("0363", "VROEG")])],
     "W-ROU-04": lambda: routed("0363", "0344"),
     "E-ROU-05": lambda: routed(None, "0788"),
-    "E-ROU-06": lambda: undelivered("0788"),
-    "W-HER-01": lambda: undelivered("0363"),
+    "E-ROU-06": lambda: undelivered("0788", verdeeld=True),
+    "W-HER-01": lambda: undelivered("0363", verdeeld=False),
     "W-SIG-03": lambda: test_follow.codes(test_follow.one()),
     "E-SIG-04": lambda: test_follow.codes(test_follow.one(overgangsdatum=test_follow.DAY)),
     "E-INT-01": lambda: test_follow.codes(test_follow.one("INTREKKING", postcode="")),
