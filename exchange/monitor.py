@@ -25,7 +25,7 @@ from transforms.dates import six_months_before
 #: An update or withdrawal is no new signal, and a warme overdracht no vroegsignaal.
 COUNTED = ("VROEG", "EINDELEVERING", "AFSLUITING")
 INWONERS = "inwoners.csv"
-_HASH = pa.schema([("adres_hash", pa.int64())])
+_MELDING = pa.schema([("melding", pa.int64())])
 
 
 def month(exchange: Exchange, first: date) -> pa.Table:
@@ -34,11 +34,11 @@ def month(exchange: Exchange, first: date) -> pa.Table:
     with exchange.register.connect() as db:
         blocks = signalen.stream(db, _received(first, last, *monitor.SIGNALS.names), monitor.SIGNALS)
         signals = pa.concat_tables([monitor.SIGNALS.empty_table(), *blocks])
-        addresses = pc.unique(signals["adres_hash"])
-        before = _received(six_months_before(first), first, "adres_hash").where(signaal.c.ontvangen_op < first)
+        addresses = pc.unique(signals["melding"])
+        before = _received(six_months_before(first), first, "melding").where(signaal.c.ontvangen_op < first)
         known = [
-            pc.unique(block.filter(pc.is_in(block["adres_hash"], value_set=addresses))["adres_hash"])
-            for block in signalen.stream(db, before, _HASH)
+            pc.unique(block.filter(pc.is_in(block["melding"], value_set=addresses))["melding"])
+            for block in signalen.stream(db, before, _MELDING)
         ]
         feedback = _feedback(db, signals)
     earlier = pa.concat_arrays([pa.array([], pa.int64()), *known])
@@ -60,7 +60,7 @@ def _received(first: date, last: date, *columns: str) -> sa.Select[Any]:
         signaal.c.ontvangen_op >= first,
         signaal.c.ontvangen_op <= last,
         signaal.c.soort.in_(COUNTED),
-        signaal.c.adres_hash.is_not(None),
+        signaal.c.melding.is_not(None),
         signaal.c.nr.not_in(sa.select(uitzondering.c.signaal_nr)),
     )
 

@@ -222,7 +222,7 @@ def _references(numbers: pa.ChunkedArray) -> pa.StringArray:
 
 def _lookup(column: pa.ChunkedArray, names: Mapping[str, str]) -> pa.StringArray:
     encoded = _plain(column).dictionary_encode()
-    return pa.array([names[id] for id in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
+    return pa.array([names.get(id, id) for id in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
 
 
 def _days_between(start: pa.ChunkedArray, end: pa.ChunkedArray) -> pa.StringArray:

@@ -16,7 +16,7 @@ from transforms.disclosure import Counts, part, whole
 
 #: A month's signals: what counts of each.
 SIGNALS = pa.schema(
-    [("nr", pa.int64()), ("gemeentecode", pa.string()), ("sector", pa.string()), ("adres_hash", pa.int64())]
+    [("nr", pa.int64()), ("gemeentecode", pa.string()), ("sector", pa.string()), ("melding", pa.int64())]
 )
 #: What uitvoerders told of them: the last feedback of each signal that has any.
 FEEDBACK = pa.schema(
@@ -38,7 +38,8 @@ class Figures:
 def count(signals: pa.Table, earlier: pa.Array, feedback: pa.Table, last_day: date) -> Figures:
     """Count `signals` (SIGNALS) of one calendar month; `last_day` is its last day, for what gemeenten have become.
 
-    earlier: address hashes (int64) with a signal in the six months before the month. feedback: see FEEDBACK.
+    An address is known by its melding, which a new hash key does not change. earlier: meldingen with a signal in the
+    six months before the month. feedback: see FEEDBACK.
     """
     places = gemeenten.become(signals["gemeentecode"], last_day)
     codes, sectoren = (sorted(pc.unique(column).to_pylist()) for column in (places, signals["sector"]))
@@ -46,7 +47,7 @@ def count(signals: pa.Table, earlier: pa.Array, feedback: pa.Table, last_day: da
         pc.index_in(values, value_set=pa.array(names, pa.string())).to_numpy(zero_copy_only=False)
         for values, names in ((places, codes), (signals["sector"].combine_chunks(), sectoren))
     )
-    addresses = signals["adres_hash"].combine_chunks()
+    addresses = signals["melding"].combine_chunks()
     known = addresses.dictionary_encode()
     homes, home = np.unique(row * len(known.dictionary) + known.indices.to_numpy(), return_inverse=True)
     several = np.bincount(home)[home] >= 2

@@ -36,9 +36,11 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
     door.want_json(json)
     with door.opened(config) as exchange:
         fetched = pickup.pickup(exchange, utc_now, soort)
-        checked = [check.check(exchange, group, utc_now) for group in check.groups(exchange, 1, soort)]
-        urgent = spoed.spoed(exchange, utc_now).regels if soort is Soort.SIGNALEN else 0
-        published = publish.publish(exchange, utc_now)
+        try:
+            checked = [check.check(exchange, group, utc_now) for group in check.groups(exchange, 1, soort)]
+        finally:  # what went wrong with one party holds up nobody's answers
+            urgent = spoed.spoed(exchange, utc_now).regels if soort is Soort.SIGNALEN else 0
+            published = publish.publish(exchange, utc_now)
     refused = sum(one.afgekeurd for one in checked)
     data = {
         "opgehaald": fetched.opgehaald,

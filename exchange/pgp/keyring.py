@@ -38,6 +38,8 @@ SLOWEST, LEAST_SECONDS = 10_000_000, 2
 _HOME, ABANDONED = "nachtpost-gpg-", 60
 #: What is said of a gpg that stopped reading.
 ENDED = "gpg ended before it had read everything"
+#: What python-gnupg raises when gpg ended while it was still being fed; the second when its pipe was closed already.
+_FED_TOO_LONG = (BrokenPipeError, ValueError)
 _OLD_PRODUCTS_READ_THIS = ["--rfc4880", "--force-mdc", "--cipher-algo", "AES256", "--digest-algo", "SHA256"]
 
 # python-gnupg logs each failure, with stack traces of its own threads; to us they come as results
@@ -66,6 +68,7 @@ class _Decrypt(gnupg.GPG):  # type: ignore[misc]  # ships no types
     public place for one. Never shared: whoever calls next would read and write the gpg of whoever called before."""
 
     process: subprocess.Popen[bytes]
+    said = ""
 
     def __init__(self, gpg: gnupg.GPG, seconds: int) -> None:
         self.__dict__.update(gpg.__dict__)
@@ -75,6 +78,12 @@ class _Decrypt(gnupg.GPG):  # type: ignore[misc]  # ships no types
         self.process = super()._open_subprocess(args, passphrase)
         resource.prlimit(self.process.pid, resource.RLIMIT_CPU, (self._seconds, self._seconds + 1))
         return self.process
+
+    def _collect_output(self, process: subprocess.Popen[bytes], result: Any, *rest: Any) -> Any:
+        """What gpg said, also where it ended before it had read everything: then there is no result."""
+        code = super()._collect_output(process, result, *rest)
+        self.said = result.stderr
+        return code
 
 
 class Encryptor:
@@ -195,27 +204,26 @@ class Keyring:
                 output=str(target),
                 extra_args=[*_OLD_PRODUCTS_READ_THIS, *self._compress, "--yes"],
             )
-        except BrokenPipeError:
+        except _FED_TOO_LONG:
             raise PgpFault("encrypt", ENDED) from None
 
     def _run_decrypt(self, content: BinaryIO, fd: int, max_bytes: int) -> tuple[Status, int]:
         """gpg's status lines and exit code. `--max-output` only stops the writing: a few kilobytes of nothing but
         compressed zeros would keep gpg busy for hours."""
         gpg = _Decrypt(self._gpg, LEAST_SECONDS + max_bytes // SLOWEST)
-        stderr = ""
-        with contextlib.suppress(BrokenPipeError):  # gpg ended while it was still being fed
-            stderr = gpg.decrypt_file(
+        with contextlib.suppress(*_FED_TOO_LONG):
+            gpg.decrypt_file(
                 content,
                 always_trust=True,
                 output=f"/proc/{os.getpid()}/fd/{fd}",
                 extra_args=["--max-output", str(max_bytes), "--yes"],
-            ).stderr
+            )
         exit_code = gpg.process.returncode
         if exit_code == -signal.SIGXCPU:
             raise PgpRefusal("E-PGP-08")
-        if exit_code < 0 or not stderr:  # killed from outside: says nothing about the message
+        if exit_code < 0 or not gpg.said:  # killed from outside: says nothing about the message
             raise PgpFault("decrypt", f"exit {exit_code}")
-        return Status.parse(stderr), exit_code
+        return Status.parse(gpg.said), exit_code
 
     def _listed(self) -> dict[str, dict[str, Any]]:
         with self._lock:

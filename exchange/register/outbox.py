@@ -86,7 +86,10 @@ def take_numbers(db: sa.Connection, partij: str, soort: str, first: int, count: 
     if count == 0:
         return
     if first == 1:
-        db.execute(volgnummer.insert().values(partij=partij, soort=soort, waarde=count))
+        try:
+            db.execute(volgnummer.insert().values(partij=partij, soort=soort, waarde=count))
+        except sa.exc.IntegrityError:
+            raise StateConflict("volgnummer", first, soort) from None
         return
     done = db.execute(
         volgnummer.update()

@@ -31,6 +31,7 @@ from exchange.register.tables import (
     zending,
 )
 from schemas.terugkoppeling import TYPED, VERTELD
+from transforms.dates import six_months_before
 from transforms.uitkomst import HISTORY, UITKOMST
 
 Numbers = npt.NDArray[np.int64]
@@ -62,12 +63,14 @@ def delivered(db: sa.Connection, uitvoerder: str, nrs: Sequence[int]) -> Numbers
 def of_meldingen(db: sa.Connection, uitvoerder: str, bits: Numbers) -> pa.Table:
     """The signals of these meldingen (`transforms.identity.melding_bits`) that this uitvoerder has: MELDINGEN.
 
-    A look through what it was ever delivered, once per block of a file that quotes meldingen.
+    Of each melding what came in the six months up to its newest signal (layout BAT1: melding_nr): what came before may
+    be about who lived there earlier. A look through what it was ever delivered, once per block of a file that quotes
+    meldingen.
     """
     if not len(bits):
         return MELDINGEN.empty_table()
     query = (
-        sa.select(signaal.c.melding, signaal.c.nr)
+        sa.select(signaal.c.melding, signaal.c.nr, signaal.c.ontvangen_op)
         .select_from(signaal)
         .join(partij, vervolg.of(signaal, partij))
         .join(batch, batch.c.id == partij.c.batch_id)
@@ -79,11 +82,13 @@ def of_meldingen(db: sa.Connection, uitvoerder: str, bits: Numbers) -> pa.Table:
             signaal.c.melding.is_not(None),
         )
     )
-    wanted = pa.array(bits)
-    blocks = (
-        block.filter(pc.is_in(block["melding"], value_set=wanted)) for block in signalen.stream(db, query, MELDINGEN)
-    )
-    return pa.concat_tables([MELDINGEN.empty_table(), *blocks])
+    wanted, read = pa.array(bits), MELDINGEN.append(pa.field("ontvangen_op", pa.date32()))
+    blocks = (block.filter(pc.is_in(block["melding"], value_set=wanted)) for block in signalen.stream(db, query, read))
+    found = pa.concat_tables([read.empty_table(), *blocks])
+    newest = found.group_by("melding").aggregate([("ontvangen_op", "max")])
+    since = pa.array([six_months_before(day) for day in newest["ontvangen_op_max"].to_pylist()], pa.date32())
+    since = since.take(pc.index_in(found["melding"], value_set=newest["melding"].combine_chunks()).combine_chunks())
+    return found.filter(pc.greater_equal(found["ontvangen_op"].combine_chunks(), since)).select(MELDINGEN.names)
 
 
 def newest(db: sa.Connection, nrs: Sequence[int]) -> pa.Table:

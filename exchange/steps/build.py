@@ -63,9 +63,11 @@ def build(
 ) -> BuildResult:
     """Build what is frozen for `codes` and not built yet; raises BalanceFault when rows are missing.
 
-    Batches of an uitvoerder whose key cannot encrypt wait until it can.
+    Batches of an uitvoerder whose key cannot encrypt, or that is not in the configuration any more, wait until it can
+    or is: `report` names them.
     """
-    waiting = frozen.frozen(exchange, night, codes, volgnr, exchange.shut(nu()))
+    able = exchange.config.uitvoerders.keys() - exchange.shut(nu())
+    waiting = frozen.frozen(exchange, night, codes, volgnr, able)
     _build_empty(exchange, waiting, nu)
     if any(row.regels for row in waiting.batches):
         earlier = history.earlier(exchange, waiting, night, codes)

@@ -46,9 +46,9 @@ Partijen = dict[tuple[int, int], list[sa.Row[Any]]]
 DOELEN = pa.schema([("nr", pa.int64()), ("doel", pa.int64())])
 
 
-def frozen(exchange: Exchange, night: date, codes: Sequence[str], volgnr: int, without: Collection[str]) -> Frozen:
-    """What is still to be built of `night` (1) or one of its spoed rounds (2 and up) for these gemeentecodes, without
-    these uitvoerders (ids)."""
+def frozen(exchange: Exchange, night: date, codes: Sequence[str], volgnr: int, receivers: Collection[str]) -> Frozen:
+    """What is still to be built of `night` (1) or one of its spoed rounds (2 and up) for these gemeentecodes and these
+    uitvoerders (ids)."""
     wanted = (
         sa.select(batch)
         .where(
@@ -56,7 +56,7 @@ def frozen(exchange: Exchange, night: date, codes: Sequence[str], volgnr: int, w
             batch.c.volgnr == volgnr,
             batch.c.gemeentecode.in_(codes),
             batch.c.staat == states.Batch.BEVROREN,
-            batch.c.uitvoerder.not_in(list(without)),
+            batch.c.uitvoerder.in_(list(receivers)),
         )
         .order_by(batch.c.gemeentecode, batch.c.id)
     )

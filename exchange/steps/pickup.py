@@ -240,7 +240,10 @@ def _clear(exchange: Exchange, visit: _Visit, nr: int, fetched: _Fetched, nu: Ca
     folder, done = _folders(fetched.soort)
     source, target = f"{folder}/{file.name}", f"{done}/{nr}_{file.name}"  # never taken; a later round knows whose it is
     connection.ensure_folder(done)
-    if connection.stat(source) is not None and connection.stat(target) is None:
+    there = connection.stat(source)
+    if there is not None and connection.stat(target) is None:
+        if namens.waits(exchange.config, fetched.partner) and (there.size, there.mtime) == (file.size, file.mtime):
+            connection.remove(f"{source}{READY}")  # first: behind the move it might be that of a next file of this name
         connection.move(source, target)
     moved = connection.stat(target)
     if moved is not None and (moved.size, moved.mtime) != (file.size, file.mtime):
@@ -248,8 +251,6 @@ def _clear(exchange: Exchange, visit: _Visit, nr: int, fetched: _Fetched, nu: Ca
             connection.move(target, source)
         except TargetExists:
             return  # a third file has come under that name: it goes first, and then we try again
-    elif namens.waits(exchange.config, fetched.partner):
-        connection.remove(f"{source}{READY}")
     _record_cleared(exchange, nr, nu)
 
 

@@ -37,7 +37,8 @@ TOGETHER = 16
 @dataclass(frozen=True)
 class PublishResult:
     """How many files became visible, how many earlier ones were found collected, how many were removed because their
-    time at the receiver is over, and the parties (ids) where not everything succeeded: those are tried again."""
+    time at the receiver is over, and the parties (ids) where not everything succeeded or that are not in the
+    configuration any more: those are tried again."""
 
     gepubliceerd: int
     opgehaald: int
@@ -64,17 +65,19 @@ def publish(exchange: Exchange, nu: Callable[[], datetime]) -> PublishResult:
             one.id for one in exchange.config.uitvoerders.values() if collected.past(db, one.id, one.levering, moment)
         }
     lists = aansluitlijst.due(exchange, local_date(moment))
+    known = exchange.config.partners.keys() | exchange.config.uitvoerders.keys()
+    gone = receivers - known  # taken out of the configuration: a beheerder has to say where their files go
     with ThreadPoolExecutor(exchange.config.intake.threads) as pool:
         asked = [
             pool.submit(_to_party, exchange, receiver, lists.get(receiver), nu)
-            for receiver in sorted(receivers | lists.keys())
+            for receiver in sorted((receivers & known) | lists.keys())
         ]
     outcomes = [one.result() for one in asked]  # a fault of one is raised when all the others have been served
     return PublishResult(
         gepubliceerd=sum(outcome.gepubliceerd for outcome in outcomes),
         opgehaald=sum(outcome.opgehaald for outcome in outcomes),
         verwijderd=sum(outcome.verwijderd for outcome in outcomes),
-        uitgesteld=[outcome.ontvanger for outcome in outcomes if outcome.uitgesteld],
+        uitgesteld=sorted({*gone, *(outcome.ontvanger for outcome in outcomes if outcome.uitgesteld)}),
     )
 
 

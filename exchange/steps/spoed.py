@@ -17,7 +17,7 @@ from exchange.register import states
 from exchange.register.tables import batch, zending
 from exchange.steps import build, bundle
 
-#: How far back a round that was begun is finished; later a beheerder has been told for days.
+#: How far back a manifest that is missing is made; later a beheerder has been told for days.
 _BEGUN = timedelta(days=7)
 
 
@@ -43,7 +43,7 @@ def spoed(exchange: Exchange, nu: Callable[[], datetime]) -> SpoedResult:
 def _unfinished(exchange: Exchange, since: date) -> list[tuple[date, int]]:
     """Rounds (nacht, volgnr) with a batch that is not built or a receiver without its manifest."""
     rounds = sa.select(batch.c.nacht, batch.c.volgnr, batch.c.uitvoerder, batch.c.staat).where(
-        batch.c.volgnr != bundle.NIGHT, batch.c.nacht >= since
+        batch.c.volgnr != bundle.NIGHT, sa.or_(batch.c.nacht >= since, batch.c.staat == states.Batch.BEVROREN)
     )
     told = sa.select(zending.c.naam).where(zending.c.soort == "MANIFEST", zending.c.nacht >= since)
     with exchange.register.connect() as db:

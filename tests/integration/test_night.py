@@ -585,7 +585,9 @@ def encryption_key_expires(exchange: Exchange, party: str, gpg_home: Path) -> No
     subprocess.run([*gpg, "--passphrase", "", "--quick-set-expire", fingerprint, "seconds=1", "*"], check=True)
     public = subprocess.run([*gpg, "--armor", "--export", fingerprint], check=True, capture_output=True).stdout
     (exchange.config.folder / "keys" / f"{party}.asc").write_bytes(public)
-    time.sleep(1.5)
+    encrypt = [*gpg, "--trust-model", "always", "--recipient", fingerprint, "--encrypt"]
+    while subprocess.run(encrypt, input=b"", check=False, capture_output=True).returncode == 0:
+        time.sleep(0.1)
 
 
 def test_a_partner_that_signs_well_but_cannot_be_answered_is_told_so_and_holds_nobody_up(exchange, clock, gpg_home):

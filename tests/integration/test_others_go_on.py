@@ -16,7 +16,7 @@ from exchange.register import leases
 from exchange.register.tables import aanlevering, nacht, zending
 from exchange.sandbox import files
 from exchange.status import status
-from exchange.steps import build, bundle, check, pickup, publish, report
+from exchange.steps import build, bundle, check, pickup, publish, report, spoed
 from tests.integration.test_night import (
     DAY,
     Clock,
@@ -156,6 +156,49 @@ def test_files_of_a_partner_that_was_taken_out_of_the_configuration_hold_up_nobo
             check.check(without, check.groups(without, 1)[0], clock)
         left = {row["partner"] for row in status(without)["aanleveringen"] if row["staat"] == "OPGEHAALD"}
     assert left == {"energie-02"}
+
+
+def test_a_partner_that_is_taken_out_after_its_rows_were_accepted_holds_up_no_night(exchange, clock):
+    frozen(exchange, clock)
+    with exchange.register.begin() as db:
+        db.execute(zending.update().where(zending.c.ontvanger == "energie-02").values(staat="GEBOUWD"))
+    config = exchange.config.folder
+    (config / "partners" / "energie-02.toml").unlink()
+    lines = (config / "overeenkomsten.csv").read_text().splitlines()
+    (config / "overeenkomsten.csv").write_text("\n".join(one for one in lines if "energie-02;" not in one) + "\n")
+    with open_exchange(config) as without:
+        build.build(without, DAY, build.shards(without, DAY, 1)[0], clock)
+        assert publish.publish(without, clock).uitgesteld == ["energie-02"]
+        reported = report.report(without, DAY, clock)
+        assert (reported.klopt, reported.uitgesteld, reported.niet_gebouwd) == (True, ["energie-02"], [])
+        with without.register.connect() as db:
+            assert db.scalar(sa.select(nacht.c.gesloten_op)) is not None
+
+
+def test_an_uitvoerder_that_is_taken_out_after_the_freeze_holds_up_no_other(exchange, clock):
+    frozen(exchange, clock)
+    file = exchange.config.folder / "uitvoerders" / "uitvoerder-01.toml"
+    text = file.read_text()
+    file.unlink()
+    (file.parent / "uitvoerder-09.toml").write_text(text.replace('id = "uitvoerder-01"', 'id = "uitvoerder-09"'))
+    with open_exchange(exchange.config.folder) as without:
+        build.build(without, DAY, build.shards(without, DAY, 1)[0], clock)
+        reported = report.report(without, DAY, clock)
+        waiting = {row["uitvoerder"] for row in status(without)["batches"] if row["staat"] == "BEVROREN"}
+    assert reported.niet_gebouwd
+    assert waiting == {"uitvoerder-01"}
+
+
+def test_a_round_of_spoed_is_finished_however_long_ago_it_was_begun(exchange, clock):
+    for file in (exchange.config.folder / "uitvoerders").glob("*.toml"):
+        file.write_text("spoed_direct = true\n" + file.read_text())
+    with open_exchange(exchange.config.folder) as direct:
+        pickup.pickup(direct, clock)
+        check.check(direct, sorted(direct.config.partners), clock)
+        assert bundle.bundle_spoed(direct, clock) is not None
+        clock.now += timedelta(days=30)
+        assert spoed.spoed(direct, clock).regels > 0
+        assert spoed.spoed(direct, clock).regels == 0
 
 
 def test_what_changed_after_it_was_fetched_comes_in_later_however_many_there_are_of_it(exchange, clock):

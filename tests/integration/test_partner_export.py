@@ -7,10 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from typer.testing import CliRunner
 
 from exchange.cli import app
 from exchange.context import Exchange, open_exchange
+from exchange.register.tables import aanlevering
 from exchange.sandbox import files
 from exchange.status import status
 from exchange.steps import check, pickup, publish
@@ -176,6 +178,24 @@ def test_a_file_waits_for_its_done_file_where_the_partner_makes_one(exchange, cl
         (folder / f"{name}.gereed").touch()
         assert pickup.pickup(changed, clock).opgehaald == 1
         assert not (folder / name).exists() and not (folder / f"{name}.gereed").exists()
+
+
+def test_the_done_file_of_a_next_file_with_the_same_name_stays(exchange, clock):
+    """Stopped after the move and before that was recorded; meanwhile the partner delivers again."""
+    describe(exchange, *KOMMA, gereedbestand=True)
+    with open_exchange(exchange.config.folder) as changed:
+        folder = root(changed) / "sftp" / "huur-01" / "in"
+        name = files.file_name("huur-01", DAY, 50)
+        for content in (export(changed, "1,00"), export(changed, "2,00")):
+            files.drop_file(root(changed), "huur-01", name, content)
+            (folder / f"{name}.gereed").touch()
+            pickup.pickup(changed, clock)
+            with changed.register.begin() as db:
+                db.execute(aanlevering.update().where(aanlevering.c.bestand == name).values(verplaatst_op=None))
+        assert pickup.pickup(changed, clock).opgehaald == 0
+        with changed.register.connect() as db:
+            every = db.scalars(sa.select(aanlevering.c.sha256).where(aanlevering.c.bestand == name)).all()
+    assert len(every) == 2 and len(set(every)) == 2
 
 
 def test_a_gap_in_the_numbers_of_a_day_is_mentioned(exchange, clock):

@@ -147,6 +147,15 @@ def test_a_cut_message_garbage_behind_it_and_two_in_one_are_refused(world):
         assert world.code(path) == "E-PGP-05"
 
 
+def test_a_large_message_that_was_damaged_on_the_way_is_refused_too(world):
+    """gpg ends before it has read everything, and that is no fault of ours: the partner has to hear of it."""
+    path = world.gpg("-s", "-e", "-r", world.own, content=os.urandom(2_000_000))
+    whole = path.read_bytes()
+    for damaged in (whole.replace(b"\n", b"\r\n"), whole[:10_000] + whole[20_000:], bytes(64) + whole[64:]):
+        path.write_bytes(damaged)
+        assert world.code(path).startswith("E-PGP-")
+
+
 def test_sha1_is_refused(world):
     assert world.code(world.gpg("-s", "-e", "--digest-algo", "SHA1", "-r", world.own)) == "E-PGP-07"
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 import sqlalchemy as sa
@@ -14,7 +15,17 @@ from alembic.migration import MigrationContext
 
 from exchange import register
 from exchange.faults import LeaseLost, LedgerBroken, StateConflict
-from exchange.register import aanleveringen, balance, leases, ledger, outbox, signalen, states, vervolg
+from exchange.register import (
+    aanleveringen,
+    balance,
+    leases,
+    ledger,
+    outbox,
+    signalen,
+    states,
+    terugkoppelingen,
+    vervolg,
+)
 from exchange.register.tables import (
     aanlevering,
     batch,
@@ -233,6 +244,31 @@ def test_who_withdraws_an_update_that_was_for_a_divided_gemeente_withdraws_what_
         third = receive(db)
         check(db, third, naming(rows(third, 2), "INTREKKING", {third << 24 | 2: second << 24 | 2}))
         assert points_at(db, third << 24 | 2) == first << 24 | 2
+
+
+def test_a_melding_holds_what_came_in_the_six_months_up_to_its_newest_signal(engine):
+    """What came before may be about who lived there earlier."""
+    with engine.begin() as db:
+        for month, melding in ((1, 7), (5, 7), (9, 7), (1, 8)):
+            nr = receive(db)
+            block = rows(nr, 2).append_column("melding", pa.array([melding], pa.int64()))
+            at = block.column_names.index("ontvangen_op")
+            check(db, nr, block.set_column(at, "ontvangen_op", pa.array([date(2026, month, 10)])))
+            in_a_batch(db, nr)
+            sent: list[int] = []
+            outbox.add(db, NU, [outbox.Built("u", "BATCH", "uit", f"b{nr}", "x", "ab", 1)], sent.extend)
+            for state in (states.Zending.GEUPLOAD, states.Zending.GEPUBLICEERD):
+                outbox.move(db, sent, state, NU)
+            db.execute(batch.update().where(batch.c.nacht == date(2026, 11, nr)).values(zending_id=sent[0]))
+        found = terugkoppelingen.of_meldingen(db, "u", np.array([7, 8], np.int64)).to_pylist()
+    assert {(one["melding"], one["nr"] >> 24) for one in found} == {(7, 2), (7, 3), (8, 4)}
+
+
+def test_two_who_take_the_first_number_of_a_party_do_not_both_get_it(engine):
+    with engine.begin() as db:
+        outbox.take_numbers(db, "koepel", "terugmelding", 1, 1)
+    with engine.begin() as db, pytest.raises(StateConflict):  # that is tried again
+        outbox.take_numbers(db, "koepel", "terugmelding", 1, 1)
 
 
 def test_what_was_recorded_before_an_upgrade_is_there_after_it(register_url):
