@@ -26,7 +26,7 @@ _LIJST = "een waarde uit de codelijst"
 _KOLOMMEN = (
     Kolom("layout", "versie van deze layout", _LIJST, LAYOUT, ".*", Type.CODE, codelijst=Codelijst("layout", (LAYOUT,))),
     Kolom("signaal_ref", "het signaal, zoals in uw batch", "S en 11 letters of cijfers", "S00000G0002P", SIGNAAL_REF),
-    Kolom("melding_nr", "in plaats daarvan: alle signalen van deze melding die u tot nu toe kreeg", "M- en 12 letters of cijfers", "M-0123456789AB", MELDING_NR),
+    Kolom("melding_nr", "in plaats daarvan: de signalen van deze melding die u tot nu toe kreeg, tot zes maanden voor het nieuwste", "M- en 12 letters of cijfers", "M-0123456789AB", MELDING_NR),
     Kolom("status", "DDAS Signaalstatus", _LIJST, "Opgepakt", ".*", Type.CODE, codelijst=SIGNAALSTATUS),
     Kolom("status_datum", "datum van de status; de laatste datum geldt, en bij gelijke datum wat wij het laatst ontvingen", _DATUM, "2026-04-08", waarden.DATUM, Type.DATUM),
     Kolom("eindresultaat", "DDAS Eindresultaat, als u klaar bent", _LIJST, "Vervolghulp en/of verwijzing", ".*", Type.CODE, codelijst=EINDRESULTAAT),
