@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
 import io
 import json
 import shutil
 import subprocess
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -109,19 +112,40 @@ def delivered(exchange: Exchange) -> dict[str, list[str]]:
 
 def opened(exchange: Exchange, party: str, path: Path) -> list[dict[str, str]]:
     """A file as its receiver reads it: decrypted with the receiver's own key, signed by the exchange."""
-    own = root(exchange) / "parties" / party
-    listing = subprocess.run(
-        ["gpg", "--show-keys", "--with-colons", str(own / "public.asc")], capture_output=True, text=True, check=True
-    )
-    fingerprint = next(line.split(":")[9] for line in listing.stdout.splitlines() if line.startswith("fpr:"))
+    keyring = reader(root(exchange) / "parties" / party)
     ours = exchange.config.exchange.pgp_vingerafdruk
-    secret, public = (own / "secret.asc").read_bytes(), (own / "exchange.asc").read_bytes()
     with (
-        pgp.Keyring.open(secret, fingerprint, [public]) as keyring,
         keyring.decrypt(path, signers=[ours], at=datetime.now(UTC), max_bytes=10**8) as plaintext,
         open(plaintext.fd, newline="", encoding="utf-8", closefd=False) as text,
     ):
         return list(csv.DictReader(text, delimiter=";"))
+
+
+#: The keyrings of the parties that read last, by their secret key: to open one costs more than to read a file.
+READERS: OrderedDict[bytes, tuple[ExitStack, pgp.Keyring]] = OrderedDict()
+
+
+def reader(own: Path) -> pgp.Keyring:
+    """The keyring of the party whose keys are in this folder."""
+    secret, public = (own / "secret.asc").read_bytes(), (own / "exchange.asc").read_bytes()
+    if secret not in READERS:
+        while len(READERS) >= 12:
+            READERS.popitem(last=False)[1][0].close()
+        listing = subprocess.run(
+            ["gpg", "--show-keys", "--with-colons", str(own / "public.asc")], capture_output=True, text=True, check=True
+        )
+        fingerprint = next(line.split(":")[9] for line in listing.stdout.splitlines() if line.startswith("fpr:"))
+        stack = ExitStack()
+        READERS[secret] = stack, stack.enter_context(pgp.Keyring.open(secret, fingerprint, [public]))
+    READERS.move_to_end(secret)
+    return READERS[secret][1]
+
+
+@atexit.register
+def close() -> None:
+    """Nobody reads any more."""
+    for stack, _ in READERS.values():
+        stack.close()
 
 
 def state(exchange: Exchange) -> str:
@@ -250,10 +274,12 @@ def test_every_step_twice_ends_the_same(exchange, clock):
         assert state(exchange) == once
 
 
-@pytest.mark.parametrize("boundary", range(1, 7))
-def test_a_night_stopped_between_two_steps_and_begun_again_ends_the_same(exchange, clock, boundary):
-    for _, step in steps(exchange, clock)[:boundary]:
-        step()
+def test_a_night_stopped_between_any_two_steps_and_begun_again_ends_the_same(exchange, clock):
+    """Stopped after the first step and begun again, then after the second, and so on."""
+    every = [step for _, step in steps(exchange, clock)]
+    for stopped in range(1, len(every)):
+        for step in every[:stopped]:
+            step()
     night(exchange, clock)
     now = status(exchange)
     assert now["balans"]["klopt"]
