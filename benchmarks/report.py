@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import statistics
+import subprocess
 from collections.abc import Mapping, Sequence
 
 from benchmarks.measure import Run
 
 _HEAD = """# Performance
 
-Written by `make bench`: {rounds} interleaved rounds on one machine, medians. Seconds are without start-up; memory is
-the highest sum (PSS) of all processes at one moment. Timings of a shared machine differ by a third from day to day; the
-ratios hold better.
+Written by `make bench` at commit {commit}: {rounds} interleaved rounds on one machine, medians. Seconds are
+without start-up; memory is the highest sum (PSS) of all processes at one moment. Timings of a shared machine differ by
+a third from day to day; the ratios hold better.
 
 * **bare tools**: `sftp get`, `gpg -d`, polars read and split, `gpg -se` for every part (two at a time),
   `sftp put`. No checks.
@@ -29,7 +30,8 @@ AIM_TIMES, AIM_MIB = 1.5, 1024
 
 def text(found: Mapping[int, Mapping[str, Sequence[Run]]], memory: Mapping[int, float], rounds: int) -> str:
     """The whole page."""
-    parts = [_HEAD.format(rounds=rounds)]
+    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
+    parts = [_HEAD.format(rounds=rounds, commit=asked.stdout.strip())]
     for size, runs in found.items():
         parts.append(f"\n## {size:,} signals in 60 files\n\n{_table(runs)}\n")
         parts.append(_aims(runs, size))
