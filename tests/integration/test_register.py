@@ -200,13 +200,19 @@ def test_an_update_before_delivery_takes_the_old_one_out_and_after_it_points_at_
         assert balance.prove(db).totals["ingetrokken"] == 1
 
 
+def updated_while_it_waits(db: sa.Connection) -> tuple[int, int]:
+    """A signaal that an uitvoerder has and its update that waits: both as aanlevering, line 2."""
+    first = receive(db)
+    check(db, first, rows(first, 2))
+    in_a_batch(db, first)
+    second = receive(db)
+    check(db, second, naming(rows(second, 2), "ACTUALISATIE", {second << 24 | 2: first << 24 | 2}))
+    return first, second
+
+
 def test_who_withdraws_an_update_that_never_went_out_withdraws_what_the_uitvoerder_has(engine):
     with engine.begin() as db:
-        first = receive(db)
-        check(db, first, rows(first, 2))
-        in_a_batch(db, first)
-        second = receive(db)
-        check(db, second, naming(rows(second, 2), "ACTUALISATIE", {second << 24 | 2: first << 24 | 2}))
+        first, second = updated_while_it_waits(db)
         third = receive(db)
         check(db, third, naming(rows(third, 2), "INTREKKING", {third << 24 | 2: second << 24 | 2}))
         assert taken_out(db) == {(second, 2)}  # and the INTREKKING goes out
@@ -231,13 +237,9 @@ def test_who_withdraws_a_repeat_that_was_not_delivered_withdraws_what_it_repeats
 
 
 def test_who_withdraws_an_update_that_was_for_a_divided_gemeente_withdraws_what_the_uitvoerder_has(engine):
-    """The one who was taken out because its gemeente was divided names no other signal: see `verdeeld`."""
+    """The one that was taken out because its gemeente was divided names no other signal: see `verdeeld`."""
     with engine.begin() as db:
-        first = receive(db)
-        check(db, first, rows(first, 2))
-        in_a_batch(db, first)
-        second = receive(db)
-        check(db, second, naming(rows(second, 2), "ACTUALISATIE", {second << 24 | 2: first << 24 | 2}))
+        first, second = updated_while_it_waits(db)
         part = db.scalar(sa.select(partij.c.id).where(partij.c.aanlevering_nr == second))
         itself = {"signaal_nr": second << 24 | 2, "door_signaal_nr": second << 24 | 2}
         db.execute(uitzondering.insert().values(partij_id=part, staat="NIET_DOORGEZET", **itself))
