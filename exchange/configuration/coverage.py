@@ -91,7 +91,8 @@ def check_gaps(
     lives: Mapping[str, tuple[date, date]],
 ) -> list[Problem]:
     """Every day of every overeenkomst has an uitvoerder, for each sector of the partner. One problem per gap."""
-    served = {key: _joined(found) for key, found in turns(uitvoerders).items()}
+    sectors = {sector for partner in partners.values() for sector in partner.sectoren}
+    served = {key: _joined(found) for key, found in turns(uitvoerders).items() if key[1] in sectors}
     gaps: dict[tuple[str, str, date, date], list[int]] = defaultdict(list)
     table = agreements.table
     rows = zip(*(table[name].to_pylist() for name in ("partner", "gemeentecode", "van", "tot")), strict=True)

@@ -112,7 +112,7 @@ def ended(exchange: Exchange, seconds: dict[str, float]) -> Night:
 
 
 def test_a_night_killed_inside_its_steps_ends_as_if_nothing_happened(tmp_path):
-    template = create(tmp_path / "t" / "s", signalen=60, uitvoerders=3, day=DAY, seed=7).folder
+    template = create(tmp_path / "t" / "s", partners=3, uitvoerders=3, signalen=30, day=DAY, seed=7).folder
     shutil.copytree(template, tmp_path / "u" / "s")
     with opened(tmp_path / "u" / "s") as exchange:
         clock, _ = Clock(), exchange.keyring  # open, as in the process that is killed

@@ -39,8 +39,7 @@ def test_a_month_is_written_as_csv_and_chart(exchange, clock, tmp_path):
     assert [path.read_bytes() for path in sorted((tmp_path / "uit").iterdir())] == again
 
 
-def test_a_list_of_inhabitants_that_cannot_be_read_is_named(exchange, clock):
-    night(exchange, clock)
+def test_a_list_of_inhabitants_that_cannot_be_read_is_named(exchange):
     (exchange.config.folder / "inwoners.csv").write_text("code,aantal\n0014,x\n")
     done = CliRunner().invoke(app, ["monitor", "--month", "2026-11", "--config", str(exchange.config.folder)])
     assert done.exit_code == 2

@@ -47,7 +47,7 @@ class Clock:
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Sandbox:
-    return create(tmp_path_factory.mktemp("t") / "s", signalen=60, uitvoerders=3, day=DAY, seed=7)
+    return create(tmp_path_factory.mktemp("t") / "s", partners=3, uitvoerders=3, signalen=30, day=DAY, seed=7)
 
 
 @pytest.fixture
@@ -349,16 +349,16 @@ def test_the_same_bytes_are_answered_as_a_repeat_and_after_a_refusal_checked_ane
 
 
 def test_a_changed_host_key_stops_that_party_and_nobody_else(exchange, clock):
-    other = (root(exchange) / "parties" / "zorg-04" / "id_ed25519.pub").read_text().split()
-    file = root(exchange) / "config" / "partners" / "zorg-04.toml"
+    other = (root(exchange) / "parties" / "huur-01" / "id_ed25519.pub").read_text().split()
+    file = root(exchange) / "config" / "partners" / "water-03.toml"
     text = file.read_text()
     pinned = next(line for line in text.splitlines() if line.startswith("hostkeys"))
     file.write_text(text.replace(pinned, f'hostkeys = ["{other[0]} {other[1]}"]'))
     with open_exchange(exchange.config.folder) as changed:
         result = pickup.pickup(changed, clock)
-    assert result.vertrouwd_niet == ["zorg-04"]
+    assert result.vertrouwd_niet == ["water-03"]
     assert result.onbereikbaar == []
-    assert {row["partner"] for row in status(exchange)["aanleveringen"]} == set(exchange.config.partners) - {"zorg-04"}
+    assert {row["partner"] for row in status(exchange)["aanleveringen"]} == set(exchange.config.partners) - {"water-03"}
 
 
 def test_a_party_that_cannot_be_reached_is_named_and_tried_again(exchange, clock):
