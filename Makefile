@@ -12,9 +12,10 @@ unexport PYTHONDONTWRITEBYTECODE
 demo: install ## a sandbox exchange, a real night, the Airflow UI until Ctrl-C; EXIT=1 ends by itself
 	@$(BIN)/nachtpost demo $(if $(EXIT),--exit)
 
+# Two workers a core: a test waits a quarter of its time for gpg, sshd and PostgreSQL.
 test: install lint ## everything CI asks
 	@sh scripts/system-packages ssh postgres
-	$(BIN)/python -m pytest -n logical
+	$(BIN)/python -m pytest -n $$(( 2 * $$(nproc) ))
 
 lint: install
 	$(BIN)/ruff check .
