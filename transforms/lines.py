@@ -24,6 +24,13 @@ LF, CR, QUOTE = ord("\n"), ord("\r"), ord('"')
 BOM = b"\xef\xbb\xbf"
 #: Longest line, in bytes, that is still read; ten times what the widest layout needs.
 MAX_LINE = 65_536
+#: How what is often sent instead of csv begins, and what it is called in a sentence.
+_NO_CSV = {
+    b"PK\x03\x04": "een Excel- of zipbestand",
+    b"\xd0\xcf\x11\xe0": "een oud Excel-bestand",
+    b"%PDF": "een pdf-bestand",
+    b"-----BEGIN PGP": "nog een PGP-bericht",
+}
 _WINDOW = 1 << 24
 _MAX_BLOCK = 1 << 26
 #: Lines judged at a time: a few hundred kB, which stay in the processor's cache.
@@ -71,9 +78,12 @@ def read_header(view: memoryview, separator: str, codering: str) -> Header:
     """Read line 1 (a BOM, CRLF or LF and quotes are tolerated).
 
     Raises FileRejected: E-BST-05 for zero bytes (a header without rows is fine), E-BST-02 for another encoding,
-    E-BST-09 if line 1 is blank or too long to be a header.
+    E-BST-13 for what is no csv at all, E-BST-09 if line 1 is blank or too long to be a header.
     """
     first = bytes(view[: MAX_LINE + 1])
+    for begin, soort in _NO_CSV.items():
+        if first.startswith(begin):
+            raise FileRejected("E-BST-13", {"soort": soort})
     if not first.removeprefix(BOM):
         raise FileRejected("E-BST-05", {})
     if first[:2] in (b"\xff\xfe", b"\xfe\xff"):

@@ -73,6 +73,7 @@ FILES: dict[str, Callable[[Path], set[str]]] = {
     "E-BST-07": lambda folder: read(folder, export({}, header=lambda text: text.replace("straat", "postcode"))),
     "E-BST-09": lambda folder: read(folder, b"1;VROEG;Jansen\r\n"),
     "E-BST-10": lambda folder: read(folder, export({}, {}), most=2),
+    "E-BST-13": lambda folder: read(folder, b"%PDF-1.7\n"),
     "E-RGL-01": lambda folder: read(folder, export({}, tail=b"K;VROEG\r\n")),
     "E-RGL-02": lambda folder: read(folder, export({}, tail=b'K;"VROEG\r\n')),
     "E-RGL-03": lambda folder: read(folder, export({}, tail=b"K;\x00\r\n")),

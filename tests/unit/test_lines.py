@@ -166,6 +166,9 @@ def test_header_tolerates_a_mark_quotes_and_both_line_ends() -> None:
         (b"\na;b\n", "E-BST-09"),
         (b"a;\x00\n", "E-BST-09"),
         (b"a;" * lines.MAX_LINE, "E-BST-09"),
+        (b"PK\x03\x04\x14\x00", "E-BST-13"),  # xlsx
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "E-BST-13"),  # xls
+        (b"-----BEGIN PGP MESSAGE-----\n", "E-BST-13"),
     ],
 )
 def test_a_header_that_cannot_be_read_refuses_the_file(text: bytes, code: str) -> None:
