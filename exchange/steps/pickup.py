@@ -141,9 +141,9 @@ def _arrive(exchange: Exchange, visit: _Visit, stack: ExitStack, nu: Callable[[]
     if tries:
         proef.wipe(exchange, visit.party.id, visit.connection, nu)
     listed = _listing(exchange, visit)
-    visit.seen = {at: file for at, file in listed.items() if len(file.name.encode()) <= LONGEST_NAME}
-    if len(visit.seen) < len(listed):
-        log.warning("%s: a name of more than %d bytes is left alone", visit.party.id, LONGEST_NAME)
+    visit.seen = {at: file for at, file in listed.items() if _nameable(file)}
+    if left := len(listed) - len(visit.seen):
+        log.warning("%s: left alone for their names, too long or with odd characters: %d", visit.party.id, left)
 
 
 def _listing(exchange: Exchange, visit: _Visit) -> dict[tuple[Soort, str], RemoteFile]:
@@ -175,8 +175,13 @@ def _folders(soort: Soort) -> tuple[str, str]:
 
 
 def _wanted(file: RemoteFile) -> bool:
-    """Whatever else it is called: check answers a name that was not agreed."""
-    return file.regular and file.deugt and not file.name.lower().endswith(HALF)
+    """Whether it is a whole file, whatever it is called: check answers a name that was not agreed."""
+    return file.regular and not file.name.startswith(".") and not file.name.lower().endswith(HALF)
+
+
+def _nameable(file: RemoteFile) -> bool:
+    """Whether the name can stand in that of an answer."""
+    return file.deugt and len(file.name.encode()) <= LONGEST_NAME
 
 
 def _collect(exchange: Exchange, visit: _Visit) -> None:

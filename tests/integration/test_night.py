@@ -6,6 +6,7 @@ import atexit
 import csv
 import io
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -188,16 +189,16 @@ def test_a_file_with_a_name_that_was_not_agreed_is_answered_unread(exchange, clo
     assert [path.name for path in (folder / "in" / "opgehaald").glob(f"*_{name}")]
 
 
-def test_a_name_too_long_to_give_it_a_number_is_left_alone(exchange, clock, caplog):
+def test_a_file_whose_name_no_answer_could_bear_is_left_alone_and_mentioned(exchange, clock, caplog):
     folder = root(exchange) / "sftp" / "huur-01" / "in"
-    for length in (200, 201):
-        (folder / ("é" * 90 + "x" * (length - 180))).write_bytes(b"x")
+    fits, long, line, latin = "é" * 90 + "x" * 20, "é" * 90 + "x" * 21, "é\n.csv.pgp", os.fsdecode(b"\xeb.csv.pgp")
+    for name in (fits, long, line, latin, ".é"):
+        (folder / name).write_bytes(b"x")
     pickup.pickup(exchange, clock)
-    left = [path.name for path in folder.iterdir() if path.name.startswith("é")]
-    assert [len(name.encode()) for name in left] == [201]
-    [warned] = [record for record in caplog.records if record.name == pickup.__name__]
-    assert "huur-01" in warned.getMessage()
-    assert "é" not in warned.getMessage()
+    assert not (folder / fits).exists()
+    assert all((folder / name).exists() for name in (long, line, latin, ".é"))
+    said = [record.getMessage() for record in caplog.records if record.name == pickup.__name__]
+    assert said == ["huur-01: left alone for their names, too long or with odd characters: 3"]
 
 
 @pytest.mark.parametrize(("most", "code"), [(11, None), (10, "E-BST-10")])
