@@ -35,7 +35,8 @@ RETRIED = {
 def opened() -> Iterator[Exchange]:
     """The exchange that NACHTPOST_CONFIG describes; turns what goes wrong inside into "again" or "fails at once"."""
     from exchange.context import open_exchange
-    from exchange.faults import Fault, place
+    from exchange.faults import Fault
+    from exchange.sentences import sentence
 
     failure: Exception
     try:
@@ -45,10 +46,9 @@ def opened() -> Iterator[Exchange]:
     except AirflowException:
         raise
     except Fault as fault:
-        sentence = f"{type(fault).__name__}: {fault}"
-        failure = AirflowException(sentence) if fault.retry else AirflowFailException(sentence)
+        failure = AirflowException(sentence(fault)) if fault.retry else AirflowFailException(sentence(fault))
     except Exception as error:  # noqa: BLE001  whatever it is, its text stays out of the log
-        failure = AirflowException(f"{type(error).__name__} at {place(error)}")
+        failure = AirflowException(sentence(error))
     raise failure from None  # a chained exception would bring its text along
 
 

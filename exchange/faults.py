@@ -36,7 +36,7 @@ class ConfigurationFault(Fault):
 
 
 class PartyUnreachable(Fault):
-    """A party's server could not be reached or used; `reason` is technical and free of secrets."""
+    """A party's server could not be reached or used; `reason` says why, in Dutch, free of secrets."""
 
     retry = True
 

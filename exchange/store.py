@@ -110,12 +110,12 @@ class Store:
 
     def _path(self, name: str) -> str:
         if name.startswith("/") or ".." in name.split("/"):
-            raise StoreFault(name, "not a name inside the store")
+            raise StoreFault(name, "deze naam wijst buiten de opslag")
         return f"{self._root}/{name}"
 
     def _require(self, name: str) -> str:
         if not self._fs.exists(self._path(name)):
-            raise StoreFault(name, "is not in the store")
+            raise StoreFault(name, "dit staat niet in de opslag")
         return self._path(name)
 
     def _make_folder(self, folder: Path) -> None:

@@ -6,7 +6,6 @@ mend. A fault is said in a sentence, never as a stack trace.
 
 from __future__ import annotations
 
-import errno
 import json as jsonlib
 import os
 from collections.abc import Iterator, Mapping
@@ -23,25 +22,8 @@ from rich.text import Text
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from exchange.faults import (
-    BalanceFault,
-    ConfigurationFault,
-    DemoFault,
-    Fault,
-    HostKeyMismatch,
-    LeaseLost,
-    LedgerBroken,
-    PartyUnreachable,
-    PgpFault,
-    Problem,
-    ReferenceFault,
-    RegisterUnreachable,
-    SandboxFault,
-    StateConflict,
-    StoreFault,
-    TargetExists,
-    place,
-)
+from exchange.faults import ConfigurationFault, Fault, Problem, ReferenceFault, RegisterUnreachable, SandboxFault
+from exchange.sentences import of_the_system, sentence
 
 if TYPE_CHECKING:
     from exchange.context import Exchange
@@ -53,17 +35,6 @@ Config = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Schrijf het antwoord als JSON, voor programma's.")]
 
 
-#: What the system says, as a beheerder reads it.
-_ERRORS = {
-    errno.ENOENT: "dit bestaat niet",
-    errno.EEXIST: "dit bestaat al",
-    errno.ENOTDIR: "dit is geen map",
-    errno.EISDIR: "dit is een map",
-    errno.EACCES: "wij hebben hier geen toegang",
-    errno.EPERM: "wij mogen dit niet",
-    errno.EROFS: "hier kan alleen worden gelezen",
-    errno.ENOSPC: "de schijf is vol",
-}
 _WRONG_PLACE = (PermissionError, FileExistsError, FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -104,9 +75,9 @@ class Door(TyperGroup):
             raise typer.Exit(refuse(fault)) from fault
         except OSError as error:  # a disk that is full or closed to us; the network has faults of its own
             where = f" ({error.filename})" if error.filename else ""
-            sentence = f"Dit lukte niet: {_ERRORS.get(error.errno or 0, error.strerror)}{where}."
+            said = f"Dit lukte niet: {of_the_system(error)}{where}."
             code = Exit.WRONG_USE if isinstance(error, _WRONG_PLACE) else Exit.RETRY
-            raise typer.Exit(_say_failure(type(error).__name__, sentence, code)) from error
+            raise typer.Exit(_say_failure(type(error).__name__, said, code)) from error
         except TyperException as error:
             want_json(wanted)
             if not _asked.json:
@@ -115,9 +86,7 @@ class Door(TyperGroup):
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:  # noqa: BLE001  its text may quote a row, so it is not shown
-            name = type(error).__name__
-            sentence = f"Dit ging onverwacht mis ({name} in {place(error)}). Waarschuw de ontwikkelaars."
-            raise typer.Exit(_say_failure(name, sentence, Exit.RETRY)) from None
+            raise typer.Exit(_say_failure(type(error).__name__, sentence(error), Exit.RETRY)) from None
 
 
 def folder(config: Path | None) -> Path:
@@ -180,15 +149,15 @@ def refuse(fault: Fault) -> Exit:
         data = {"klopt": False, "fout": "ConfigurationFault", "problemen": problems}
         answer(data, table("Dit klopt niet", ["bestand", "plaats", "wat", "zo lost u het op"], rows))
         return Exit.WRONG_USE
-    return _say_failure(type(fault).__name__, _sentence(fault), _code(fault), vars(fault))
+    return _say_failure(type(fault).__name__, sentence(fault), _code(fault), vars(fault))
 
 
-def _say_failure(name: str, sentence: str, code: Exit, facts: Mapping[str, object] | None = None) -> Exit:
-    data = {"fout": name, "tekst": sentence, "feiten": {key: str(value) for key, value in (facts or {}).items()}}
+def _say_failure(name: str, said: str, code: Exit, facts: Mapping[str, object] | None = None) -> Exit:
+    data = {"fout": name, "tekst": said, "feiten": {key: str(value) for key, value in (facts or {}).items()}}
     if _asked.json:
         answer(data)
     else:
-        typer.echo(sentence, err=True)
+        typer.echo(said, err=True)
     return code
 
 
@@ -196,30 +165,3 @@ def _code(fault: Fault) -> Exit:
     if isinstance(fault, ReferenceFault | SandboxFault):
         return Exit.WRONG_USE
     return Exit.RETRY if fault.retry else Exit.REFUSED
-
-
-def _sentence(fault: Fault) -> str:
-    facts: dict[str, Any] = vars(fault)
-    written = _SENTENCES.get(type(fault))
-    if written is None:
-        return f"{type(fault).__name__}: {fault}"
-    return written.format(**facts)
-
-
-_SENTENCES: Mapping[type[Fault], str] = {
-    RegisterUnreachable: "Het register is niet bereikbaar of bezet. Probeer het later opnieuw.",
-    PartyUnreachable: "De server van {partij} is niet bereikbaar ({reason}). Probeer het later opnieuw.",
-    HostKeyMismatch: "De server van {partij} toont een andere hostsleutel dan u hebt vastgelegd. Er is niets "
-    "uitgewisseld. Vraag de partij of de sleutel is vervangen voordat u hem wijzigt.",
-    TargetExists: "Bij de ontvanger staat al {path}. Er is niets overschreven. Zoek uit wie dat bestand plaatste.",
-    StoreFault: "De opslag kon {name} niet lezen of schrijven ({reason}). Controleer schijf of objectopslag.",
-    PgpFault: "gpg is mislukt bij {action} ({status}). Probeer het opnieuw.",
-    DemoFault: "{tekst}",
-    SandboxFault: "Dit kan niet: {reason}.",
-    ReferenceFault: "{file} is niet bruikbaar: {reason}.",
-    LeaseLost: "Een ander proces heeft het werk overgenomen ({naam}). Er is niets dubbel gedaan.",
-    StateConflict: "{what} {key} is intussen veranderd en kan niet meer naar {target}. Probeer het opnieuw.",
-    BalanceFault: "De balans klopt niet: {totals}. Publiceer niets meer en waarschuw de ontwikkelaars.",
-    LedgerBroken: "Het logboek klopt niet vanaf regel {nr}: er is iets gewijzigd of verdwenen. Bewaar het register "
-    "zoals het is en vergelijk met de logboek_kop in terugmeldingen bij partners.",
-}

@@ -148,7 +148,7 @@ def _list_keys(files: list[Path], expected: list[set[str]]) -> list[list[_Key]]:
         keys, _ = _show(home, [one for file in files for one in (file, separator)])
     listed = _split(keys)
     if len(listed) != len(files):
-        raise PgpFault("list keys", "the listing is not complete")
+        raise PgpFault("het lezen van sleutels", "de lijst is niet volledig")
     return listed
 
 
@@ -161,7 +161,7 @@ def _show(home: str, files: list[Path]) -> tuple[list[_Key], bool]:
             [*command, "--with-colons", "--show-keys", "--", *names], capture_output=True, check=False
         )
     except FileNotFoundError as error:
-        raise PgpFault("list keys", "gpg is not installed") from error
+        raise PgpFault("het lezen van sleutels", "gpg is niet geïnstalleerd") from error
     return _read(done.stdout.decode("utf-8", errors="replace")), done.returncode == 0
 
 

@@ -37,7 +37,7 @@ SLOWEST, LEAST_SECONDS = 10_000_000, 2
 #: How the folders that hold a keyring are named, and after how many seconds an unlocked one counts as left behind.
 _HOME, ABANDONED = "nachtpost-gpg-", 60
 #: What is said of a gpg that stopped reading.
-ENDED = "gpg ended before it had read everything"
+ENDED = "gpg stopte voordat het alles had gelezen"
 #: What python-gnupg raises when gpg ended while it was still being fed; the second when its pipe was closed already.
 _FED_TOO_LONG = (BrokenPipeError, ValueError)
 _OLD_PRODUCTS_READ_THIS = ["--rfc4880", "--force-mdc", "--cipher-algo", "AES256", "--digest-algo", "SHA256"]
@@ -100,7 +100,7 @@ class Encryptor:
             while view:
                 view = view[self._pipe.write(view) :]
         except BrokenPipeError:
-            raise PgpFault("encrypt", ENDED) from None
+            raise PgpFault("versleutelen", ENDED) from None
 
 
 class Keyring:
@@ -167,14 +167,14 @@ class Keyring:
             sink.close()
             worker.join()
         if not results or not results[0].ok:
-            raise PgpFault("encrypt", str(results[0].status) if results else ENDED)
+            raise PgpFault("versleutelen", str(results[0].status) if results else ENDED)
         encryptor.sha256, encryptor.size = _digest(target)
 
     def encrypt(self, content: bytes, target: Path, recipient: str) -> Encrypted:
         """Sign `content` and encrypt it to one receiver, at `target`; raises PgpFault."""
         result = self._encrypt_file(io.BytesIO(content), target, recipient)
         if not result.ok:
-            raise PgpFault("encrypt", str(result.status))
+            raise PgpFault("versleutelen", str(result.status))
         return Encrypted(*_digest(target))
 
     def sign(self, content: bytes) -> bytes:
@@ -183,7 +183,7 @@ class Keyring:
             io.BytesIO(content), self.own_fingerprint, detach=True, extra_args=["--digest-algo", "SHA256"]
         )
         if not result:
-            raise PgpFault("sign", str(result.status))
+            raise PgpFault("ondertekenen", str(result.status))
         return bytes(result.data)
 
     def can_encrypt(self, fingerprint: str, at: datetime) -> bool:
@@ -205,7 +205,7 @@ class Keyring:
                 extra_args=[*_OLD_PRODUCTS_READ_THIS, *self._compress, "--yes"],
             )
         except _FED_TOO_LONG:
-            raise PgpFault("encrypt", ENDED) from None
+            raise PgpFault("versleutelen", ENDED) from None
 
     def _run_decrypt(self, content: BinaryIO, fd: int, max_bytes: int) -> tuple[Status, int]:
         """gpg's status lines and exit code. `--max-output` only stops the writing: a few kilobytes of nothing but
@@ -222,7 +222,7 @@ class Keyring:
         if exit_code == -signal.SIGXCPU:
             raise PgpRefusal("E-PGP-08")
         if exit_code < 0 or not gpg.said:  # killed from outside: says nothing about the message
-            raise PgpFault("decrypt", f"exit {exit_code}")
+            raise PgpFault("ontsleutelen", f"exit {exit_code}")
         return Status.parse(gpg.said), exit_code
 
     def _listed(self) -> dict[str, dict[str, Any]]:

@@ -50,7 +50,7 @@ def connect(endpoint: Endpoint, key_file: Path, partij: str) -> Iterator[Connect
             session = Session.from_transport(transport, window_size=WINDOW, max_packet_size=PACKET)
             channel = session.get_channel() if session else None
             if session is None or channel is None:
-                raise PartyUnreachable(partij, "no SFTP channel")
+                raise PartyUnreachable(partij, "de server geeft geen SFTP-kanaal")
             channel.settimeout(ANSWERING)
         yield Connection(session, endpoint.map, partij)
     finally:
@@ -98,7 +98,7 @@ class Connection:
                 self._session.write(_handle(remote), _read(content, path))
             arrived = self._session.lstat(self._path(path)).st_size
         if arrived != size:
-            raise PartyUnreachable(self._partij, f"{arrived} of {size} bytes arrived")
+            raise PartyUnreachable(self._partij, f"{arrived} van {size} bytes zijn aangekomen")
 
     def rename(self, source: str, target: str) -> None:
         """Give a file another name; raises TargetExists rather than overwrite.

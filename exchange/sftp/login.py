@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import paramiko
 import stamina
 
 from exchange.faults import ConfigurationFault, HostKeyMismatch, PartyUnreachable, Problem
+from exchange.sentences import of_the_system
 from exchange.sftp.wire import Refused
 
 #: Seconds for connecting and logging in, for any single answer of a server, and between signs of life while we wait.
@@ -104,7 +104,7 @@ def translated(partij: str) -> Iterator[None]:
     except paramiko.ssh_exception.IncompatiblePeer as error:
         if "host key" in str(error):  # it has only host keys of kinds that are not pinned
             raise HostKeyMismatch(partij) from None
-        raise PartyUnreachable(partij, "no algorithm in common") from error
+        raise PartyUnreachable(partij, "wij hebben geen algoritme gemeen") from error
     except (OSError, EOFError, paramiko.SSHException) as error:
         raise PartyUnreachable(partij, _reason(error)) from error
 
@@ -112,14 +112,14 @@ def translated(partij: str) -> Iterator[None]:
 def _reason(error: Exception) -> str:
     match error:
         case paramiko.AuthenticationException():
-            return "the login was refused"
+            return "de aanmelding is geweigerd"
         case socket.gaierror():
-            return "the host name is not known"
+            return "de naam van de server is niet bekend"
         case TimeoutError():
-            return "no answer in time"
+            return "er kwam geen antwoord op tijd"
         case Refused():
-            return f"the server refused a request with SFTP status {error.code}"
-        case OSError(errno=int() as number):
-            return os.strerror(number)
+            return f"de server weigerde een verzoek, met SFTP-status {error.code}"
+        case OSError(errno=int()):
+            return of_the_system(error)
         case _:
-            return f"the connection broke ({type(error).__name__})"
+            return f"de verbinding is verbroken, {type(error).__name__}"

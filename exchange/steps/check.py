@@ -21,11 +21,11 @@ import sqlalchemy as sa
 
 from exchange.configuration import Melder, Partij, Uitvoerder
 from exchange.context import Exchange, local_date
-from exchange.faults import place
 from exchange.pgp import PgpRefusal, Plaintext
 from exchange.register import aanleveringen, leases, states
 from exchange.register.aanleveringen import Received, Soort, Verdict
 from exchange.register.tables import aanlevering, signaal
+from exchange.sentences import sentence
 from exchange.steps import answers, basis, feedback, namens
 from exchange.steps.reading import Nowhere, Reader
 from transforms import names
@@ -79,7 +79,7 @@ def check(exchange: Exchange, parties: Sequence[str], nu: Callable[[], datetime]
         try:
             answered += _check_all(exchange, party, nu)
         except Exception as fault:  # noqa: BLE001  raised below
-            log.error("%s: %s at %s", party, type(fault).__name__, place(fault))
+            log.error("%s: %s", party, sentence(fault))
             faults.append(fault)
     if faults:
         raise faults[0]

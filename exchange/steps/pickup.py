@@ -24,10 +24,11 @@ import sqlalchemy as sa
 
 from exchange.configuration import Partij
 from exchange.context import Exchange, local_date
-from exchange.faults import HostKeyMismatch, PartyUnreachable, TargetExists, place
+from exchange.faults import HostKeyMismatch, PartyUnreachable, TargetExists
 from exchange.register import leases, ledger, states
 from exchange.register.aanleveringen import Soort, dropped_by, event_of
 from exchange.register.tables import aanlevering
+from exchange.sentences import sentence
 from exchange.sftp import Connection, RemoteFile
 from exchange.steps import namens, proef
 
@@ -122,10 +123,10 @@ def _guarded(visit: _Visit, work: Callable[[_Visit], None]) -> None:
     try:
         work(visit)
     except (PartyUnreachable, HostKeyMismatch) as fault:
-        log.warning("%s: %s", visit.party.id, fault)
+        log.warning("%s", sentence(fault))
         visit.fault = fault
     except Exception as fault:  # noqa: BLE001  ours, not the party's: the others must not wait for it
-        log.error("%s: %s at %s", visit.party.id, type(fault).__name__, place(fault))
+        log.error("%s: %s", visit.party.id, sentence(fault))
         visit.fault = fault
 
 
@@ -143,7 +144,7 @@ def _arrive(exchange: Exchange, visit: _Visit, stack: ExitStack, nu: Callable[[]
     listed = _listing(exchange, visit)
     visit.seen = {at: file for at, file in listed.items() if _nameable(file)}
     if left := len(listed) - len(visit.seen):
-        log.warning("%s: left alone for their names, too long or with odd characters: %d", visit.party.id, left)
+        log.warning("%s: bestanden die blijven staan, om een te lange of vreemde naam: %d", visit.party.id, left)
 
 
 def _listing(exchange: Exchange, visit: _Visit) -> dict[tuple[Soort, str], RemoteFile]:

@@ -25,6 +25,7 @@ from exchange.context import Exchange, local_date
 from exchange.faults import HostKeyMismatch, PartyUnreachable, TargetExists
 from exchange.register import leases, ledger, outbox, states
 from exchange.register.tables import zending
+from exchange.sentences import sentence
 from exchange.sftp import Connection
 from exchange.steps import aansluitlijst, collected
 
@@ -115,8 +116,8 @@ def _to_party(exchange: Exchange, receiver: str, listed: bytes | None, nu: Calla
                     aansluitlijst.place(exchange, connection, receiver, listed, local_date(moment))
         except (PartyUnreachable, HostKeyMismatch, TargetExists) as fault:
             # never the name: an answer is named after a file that the partner may have named after somebody
-            taken = isinstance(fault, TargetExists)
-            log.warning("%s: %s", receiver, "another file has the name of ours" if taken else fault)
+            taken = f"{receiver}: een ander bestand heeft de naam van het onze; er is niets overschreven"
+            log.warning("%s", taken if isinstance(fault, TargetExists) else sentence(fault))
             return _Outcome(receiver, done, gone, cleared, True)
     return _Outcome(receiver, done, gone, cleared)
 

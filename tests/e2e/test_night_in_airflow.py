@@ -9,7 +9,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,16 +41,30 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     folder = tmp_path_factory.mktemp("nacht")
     sandbox = create(folder / "zandbak", partners=5, uitvoerders=3, signalen=200, seed=7)
     register.upgrade(f"sqlite:///{folder}/zandbak/var/register.sqlite")
+    connections = [in_a_connection(sandbox, party) for party in ("huur-01", "uitvoerder-02")]
     with serving(sandbox.folder):
-        runs, output = run_dags(folder / "airflow", sandbox.config, "intake", "uitlevering", "intake", "uitlevering")
+        dags = ("intake", "uitlevering", "intake", "uitlevering")
+        runs, output = run_dags(folder / "airflow", sandbox.config, *dags, connections=connections)
     with open_exchange(sandbox.config) as exchange:
         found = status(exchange)
     written = [path.read_bytes() for path in (folder / "airflow").rglob("*") if path.is_file()]
     yield Night(sandbox, runs, found, output + b"".join(written))
 
 
-def run_dags(folder: Path, config: Path, *dags: str) -> tuple[list[dict[str, Any]], bytes]:
-    """Run DAGs in a process of their own on an Airflow database in `folder`."""
+def in_a_connection(sandbox: Sandbox, party: str) -> str:
+    """Leave it to a connection of Airflow where the party's account is; that connection, as ID=URI."""
+    (path,) = sandbox.config.glob(f"*/{party}.toml")
+    account = tomllib.loads(path.read_text())["sftp"]
+    moved = ("host", "poort", "gebruiker")
+    kept = [line for line in path.read_text().splitlines() if line.partition(" ")[0] not in moved]
+    path.write_text("\n".join(kept).replace("[sftp]", f'[sftp]\nverbinding = "{party}"'))
+    return f"{party}=sftp://{account['gebruiker']}@{account['host']}:{account['poort']}"
+
+
+def run_dags(
+    folder: Path, config: Path, *dags: str, connections: Sequence[str] = ()
+) -> tuple[list[dict[str, Any]], bytes]:
+    """Run DAGs in a process of their own on an Airflow database in `folder` that holds `connections` (ID=URI)."""
     folder.mkdir()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
         "AIRFLOW_HOME": str(ROOT),
@@ -57,7 +72,8 @@ def run_dags(folder: Path, config: Path, *dags: str) -> tuple[list[dict[str, Any
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(folder / "logs"),
         "NACHTPOST_CONFIG": str(config),
     }
-    command = [sys.executable, str(Path(__file__).with_name("run_dags.py")), str(folder / "result.json"), *dags]
+    command = [sys.executable, str(Path(__file__).with_name("run_dags.py")), str(folder / "result.json")]
+    command += [*connections, *dags]
     done = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=280)
     output = done.stdout + done.stderr
     assert done.returncode == 0, output.decode()[-5000:]
@@ -172,4 +188,4 @@ def test_what_a_retry_cannot_mend_fails_at_once_and_turns_the_run_red(tmp_path: 
     assert run["staat"] == "failed"
     assert (tasks["pickup"]["staat"], tasks["pickup"]["poging"]) == ("failed", 1)
     assert tasks["alarm"]["staat"] == "failed"
-    assert b"ConfigurationFault" in output
+    assert b"nachtpost.toml: dit bestand ontbreekt" in output

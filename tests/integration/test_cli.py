@@ -325,7 +325,7 @@ FAULTS: list[tuple[Fault, int]] = [
     (ReferenceFault("f", "r"), 2),
     (PartyUnreachable("zuid", "timeout"), 3),
     (StoreFault("n", "r"), 3),
-    (PgpFault("encrypt", "s"), 3),
+    (PgpFault("versleutelen", "s"), 3),
     (LeaseLost("pickup"), 3),
     (StateConflict("zending", 1, "GEUPLOAD"), 3),
     (HostKeyMismatch("zuid"), 1),

@@ -198,7 +198,7 @@ def test_a_file_whose_name_no_answer_could_bear_is_left_alone_and_mentioned(exch
     assert not (folder / fits).exists()
     assert all((folder / name).exists() for name in (long, line, latin, ".é"))
     said = [record.getMessage() for record in caplog.records if record.name == pickup.__name__]
-    assert said == ["huur-01: left alone for their names, too long or with odd characters: 3"]
+    assert said == ["huur-01: bestanden die blijven staan, om een te lange of vreemde naam: 3"]
 
 
 @pytest.mark.parametrize(("most", "code"), [(11, None), (10, "E-BST-10")])
@@ -263,7 +263,7 @@ def test_retries_are_not_logged_for_they_name_accounts(exchange, clock, caplog, 
     with open_exchange(exchange.config.folder) as broken:
         assert pickup.pickup(broken, clock).onbereikbaar == ["huur-01"]
     said = [record.getMessage() for record in caplog.records if record.name.startswith(("exchange", "stamina"))]
-    assert said == ["huur-01: huur-01 is unreachable: Connection refused"]
+    assert said == ["De server van huur-01 is niet bereikbaar (de verbinding is geweigerd). Probeer het later opnieuw."]
     assert capfd.readouterr().out == ""
 
 

@@ -83,7 +83,7 @@ def test_a_key_opens_only_its_own_account(sandbox: Sandbox, user: str) -> None:
     config = load(sandbox.config)
     endpoint = config.partners[PARTY].sftp.model_copy(update={"gebruiker": user})
     key = sandbox.folder / "parties" / PARTY / "id_ed25519"
-    with pytest.raises(PartyUnreachable, match="login was refused"), connect(endpoint, key, PARTY):
+    with pytest.raises(PartyUnreachable, match="aanmelding is geweigerd"), connect(endpoint, key, PARTY):
         pytest.fail("logged in")
 
 

@@ -92,15 +92,15 @@ def test_a_server_that_is_not_there_is_unreachable(endpoint: Endpoint, sshd: Ssh
     with socket.socket() as taken:  # bound, and nobody listens
         taken.bind(("127.0.0.1", 0))
         fault = refused(replace(endpoint, poort=taken.getsockname()[1]), sshd.key)
-    assert (fault.retry, fault.reason) == (True, os.strerror(errno.ECONNREFUSED))
+    assert (fault.retry, fault.reason) == (True, "de verbinding is geweigerd")
 
 
 def test_a_host_name_that_does_not_exist_is_said(endpoint: Endpoint, sshd: Sshd) -> None:
-    assert refused(replace(endpoint, host="sftp.invalid"), sshd.key).reason == "the host name is not known"
+    assert refused(replace(endpoint, host="sftp.invalid"), sshd.key).reason == "de naam van de server is niet bekend"
 
 
 def test_a_login_that_is_refused_is_said_without_secrets(endpoint: Endpoint, sshd: Sshd) -> None:
-    assert refused(endpoint, sshd.key.with_name("host")).reason == "the login was refused"
+    assert refused(endpoint, sshd.key.with_name("host")).reason == "de aanmelding is geweigerd"
 
 
 def test_a_few_attempts_are_made_when_the_line_breaks(endpoint: Endpoint, sshd: Sshd) -> None:
@@ -251,13 +251,13 @@ def test_a_move_of_what_is_gone_is_no_success(connection: Connection) -> None:
 
 
 def test_an_upload_that_did_not_arrive_whole_is_not_believed(connection: Connection) -> None:
-    with pytest.raises(PartyUnreachable, match="3 of 4 bytes"):
+    with pytest.raises(PartyUnreachable, match="3 van 4 bytes"):
         connection.put(io.BytesIO(b"abc"), "short", 4)
 
 
 def test_a_full_disk_at_the_party_is_seen_though_writes_run_ahead(connection: Connection, sshd: Sshd) -> None:
     (sshd.root / "x").symlink_to("/dev/full")
-    with pytest.raises(PartyUnreachable, match="SFTP status 4"):
+    with pytest.raises(PartyUnreachable, match="SFTP-status 4"):
         connection.put(io.BytesIO(bytes(9_000_000)), "x", 9_000_000)
     assert connection.listing("")
 

@@ -138,7 +138,7 @@ def test_no_name_leads_out_of_the_store(store, folder, name):
 
 def test_what_is_not_there_is_a_fault_of_its_own(store):
     for attempt in (store.open, store.size, lambda name: store.rename(name, "b")):
-        with pytest.raises(StoreFault, match="is not in the store"):
+        with pytest.raises(StoreFault, match="staat niet in de opslag"):
             attempt("a")
     with pytest.raises(StoreFault), store.local("a"):
         pytest.fail("opened")
