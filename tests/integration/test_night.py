@@ -34,6 +34,8 @@ from transforms import identity
 
 START = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 DAY = local_date(START)
+#: For what does not depend on the register: one of the two is enough.
+ANY_REGISTER = pytest.mark.parametrize("register_url", ["sqlite"], indirect=True)
 
 
 class Clock:
@@ -171,12 +173,14 @@ def test_a_night_answers_every_file_as_expected_and_balances(exchange, clock):
     assert ledger.verify(exchange.register) > 0
 
 
+@ANY_REGISTER
 def test_a_half_upload_is_left_alone(exchange, clock):
     night(exchange, clock)
     assert len(list((root(exchange) / "sftp" / "huur-01" / "in").glob("*.part"))) == 1
     assert not list((root(exchange) / "sftp" / "huur-01" / "in").glob("*.pgp"))
 
 
+@ANY_REGISTER
 def test_a_file_with_a_name_that_was_not_agreed_is_answered_unread(exchange, clock):
     name = "Signalen van oktober (2).csv.pgp"
     row = delivered_and_checked(exchange, clock, name, b"not even encrypted")
@@ -189,6 +193,7 @@ def test_a_file_with_a_name_that_was_not_agreed_is_answered_unread(exchange, clo
     assert [path.name for path in (folder / "in" / "opgehaald").glob(f"*_{name}")]
 
 
+@ANY_REGISTER
 def test_a_file_whose_name_no_answer_could_bear_is_left_alone_and_mentioned(exchange, clock, caplog):
     folder = root(exchange) / "sftp" / "huur-01" / "in"
     fits, long, line, latin = "é" * 90 + "x" * 20, "é" * 90 + "x" * 21, "é\n.csv.pgp", os.fsdecode(b"\xeb.csv.pgp")
@@ -201,6 +206,7 @@ def test_a_file_whose_name_no_answer_could_bear_is_left_alone_and_mentioned(exch
     assert said == ["huur-01: bestanden die blijven staan, om een te lange of vreemde naam: 3"]
 
 
+@ANY_REGISTER
 @pytest.mark.parametrize(("most", "code"), [(11, None), (10, "E-BST-10")])
 def test_a_file_with_more_lines_than_can_be_numbered_is_refused_as_a_whole(exchange, clock, monkeypatch, most, code):
     monkeypatch.setenv("NACHTPOST_INTAKE__MAX_REGELS", str(most))
@@ -211,6 +217,7 @@ def test_a_file_with_more_lines_than_can_be_numbered_is_refused_as_a_whole(excha
     assert (row["code"], row["regels"]) == (code, 0 if code else 10)
 
 
+@ANY_REGISTER
 def test_a_column_of_burgerservicenummers_refuses_the_file_as_a_whole(exchange, clock):
     rows = [
         row | {"signaal_id": f"{row['signaal_id']}-{turn}", "klantnummer": "123456782"}
@@ -256,6 +263,7 @@ def test_what_a_receiver_took_away_is_recorded_as_collected_with_its_moment(exch
     assert (found["staat"], found["batch_opgehaald_op"]) == ("OPGEHAALD", clock.now)
 
 
+@ANY_REGISTER
 def test_retries_are_not_logged_for_they_name_accounts(exchange, clock, caplog, capfd):
     file = exchange.config.folder / "partners" / "huur-01.toml"
     text = file.read_text()
@@ -349,6 +357,7 @@ def test_the_same_bytes_are_answered_as_a_repeat_and_after_a_refusal_checked_ane
     assert status(exchange)["aanleveringen"][-1]["code"] == "E-PGP-01"
 
 
+@ANY_REGISTER
 def test_a_changed_host_key_stops_that_party_and_nobody_else(exchange, clock):
     other = (root(exchange) / "parties" / "huur-01" / "id_ed25519.pub").read_text().split()
     file = root(exchange) / "config" / "partners" / "water-03.toml"
@@ -522,6 +531,7 @@ def test_a_correction_file_gives_back_what_may_travel_and_can_be_delivered_again
     assert (last["staat"], last["regels"]) == ("GECONTROLEERD", len(rows))
 
 
+@ANY_REGISTER
 def test_a_correction_file_has_the_separator_and_encoding_of_the_partner(exchange, clock):
     rows = [row | {"achternaam": "José", "postcode": "?"} for row in rows_of_huur(exchange)[:2]]
     agreed(exchange, "huur-01", 'scheidingsteken = ","', 'codering = "windows-1252"')
@@ -558,6 +568,7 @@ def test_a_manifest_counts_what_lies_beside_it_and_comes_last(exchange, clock):
     assert [row.soort for row in rows][-1] == "MANIFEST"
 
 
+@ANY_REGISTER
 def test_a_file_made_by_hand_goes_through_and_its_batch_opens_with_plain_gpg(exchange, clock, gpg_home, tmp_path):
     """Plain gpg and OpenSSH's sftp, as a partner without any of our code would do it."""
     own = root(exchange) / "parties" / "huur-01"
@@ -617,6 +628,7 @@ def encryption_key_expires(exchange: Exchange, party: str, gpg_home: Path) -> No
         time.sleep(0.1)
 
 
+@ANY_REGISTER
 def test_a_partner_that_signs_well_but_cannot_be_answered_is_told_so_and_holds_nobody_up(exchange, clock, gpg_home):
     encryption_key_expires(exchange, "huur-01", gpg_home)
     clock.now = datetime.now(UTC)
@@ -649,6 +661,7 @@ def test_rows_of_an_uitvoerder_whose_key_cannot_encrypt_wait_until_it_can(exchan
     assert (again.regels, again.zonder_sleutel) == (waiting, [])
 
 
+@ANY_REGISTER
 @pytest.mark.parametrize("state", ["expired", "revoked"])
 def test_a_partner_whose_key_cannot_encrypt_reads_in_plain_text_that_its_file_came_in(exchange, clock, gpg_home, state):
     secret, public, fingerprint = pgp.generate(

