@@ -56,14 +56,15 @@ def check_header(
     known = {bron[name] for name in given if name in bron}
     if bsn := _named_after_bsn(given, KOLOMMEN):
         return [bsn]
-    if len(known) < sum(veld not in profile.vast for veld in KOPPEN_VERPLICHT) / 2:
+    unknown = [name for name in given if name not in bron and name not in profile.negeer | set(RETOURKOLOMMEN)]
+    few = len(known) < sum(veld not in profile.vast for veld in KOPPEN_VERPLICHT) / 2
+    if few and (unknown or not known):
         return [BestandsReden("E-BST-09", {"scheidingsteken": named(separator)})]
     refusals = []
     amounts = [veld for veld in BEDRAGKOLOMMEN if veld in bron.values()]
     needed = [*KOPPEN_VERPLICHT, *(veld for veld in VOORWAARDEN if veld not in verklaard)]
     needed += amounts if len(amounts) == 1 else []  # a profile says which of the two it is
     missing = [profile.kolom(veld) for veld in needed if veld not in known and veld not in profile.vast]
-    unknown = [name for name in given if name not in bron and name not in profile.negeer | set(RETOURKOLOMMEN)]
     if missing or (unknown and onbekende_kolommen == "weigeren"):
         slots = {"ontbreekt": ", ".join(missing) or "geen", "onbekend": _shown(unknown)}
         refusals.append(BestandsReden("E-BST-01", slots))

@@ -142,6 +142,8 @@ def _arrive(exchange: Exchange, visit: _Visit, stack: ExitStack, nu: Callable[[]
     if tries:
         proef.wipe(exchange, visit.party.id, visit.connection, nu)
     listed = _listing(exchange, visit)
+    if not listed and visit.soort is Soort.SIGNALEN and not _has_folder(visit.connection, IN):
+        log.warning("%s: er is geen map %s/, dus niets om op te halen", visit.party.id, IN)
     visit.seen = {at: file for at, file in listed.items() if _nameable(file)}
     if left := len(listed) - len(visit.seen):
         log.warning("%s: bestanden die blijven staan, om een te lange of vreemde naam: %d", visit.party.id, left)

@@ -110,6 +110,23 @@ def test_a_configuration_that_holds_is_well(config: Path) -> None:
     assert (data["klopt"], data["partners"], data["problemen"]) == (True, 1, [])
 
 
+def test_a_configuration_without_a_table_of_addresses_is_told_so(config: Path, made: Path) -> None:
+    assert "nachtpost reference import" in run("config", "check", "--config", config)
+    assert run_json("config", "check", "--config", config)["cbs_tabel"] is None
+    run("reference", "import", made / "var" / "pc6hnr20250801_gwb.csv", "--config", config)
+    assert run_json("config", "check", "--config", config)["cbs_tabel"] == 2025
+    assert "nachtpost reference import" not in run("config", "check", "--config", config)
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "said"),
+    [("foo", 2, "opslag.register"), ("postgresql+psycopg://x@127.0.0.1:1/x", 3, "niet bereikbaar")],
+)
+def test_a_register_that_cannot_be_made_is_said(config: Path, monkeypatch: Any, url: str, code: int, said: str) -> None:
+    monkeypatch.setenv("NACHTPOST_OPSLAG__REGISTER", url)
+    assert said in run("register", "upgrade", "--config", config, code=code)
+
+
 def test_a_hash_key_is_replaced_with_an_overlap_that_config_check_ends(config: Path) -> None:
     made = run_json("keys", "rotate", "--config", config)
     assert (config / made["bestand"]).stat().st_mode & 0o777 == 0o600

@@ -207,6 +207,14 @@ def test_a_file_whose_name_no_answer_could_bear_is_left_alone_and_mentioned(exch
 
 
 @ANY_REGISTER
+def test_a_partner_without_a_folder_to_drop_in_is_named(exchange, clock, caplog):
+    shutil.move(root(exchange) / "sftp" / "huur-01" / "in", root(exchange) / "sftp" / "huur-01" / "In")
+    pickup.pickup(exchange, clock)
+    said = [record.getMessage() for record in caplog.records if record.name == pickup.__name__]
+    assert said == ["huur-01: er is geen map in/, dus niets om op te halen"]
+
+
+@ANY_REGISTER
 @pytest.mark.parametrize(("most", "code"), [(11, None), (10, "E-BST-10")])
 def test_a_file_with_more_lines_than_can_be_numbered_is_refused_as_a_whole(exchange, clock, monkeypatch, most, code):
     monkeypatch.setenv("NACHTPOST_INTAKE__MAX_REGELS", str(most))

@@ -102,6 +102,13 @@ def test_a_column_named_after_a_bsn_refuses_the_file_even_where_columns_are_igno
     assert codes([*HEADER, name], onbekende_kolommen="negeren") == {"E-PRV-02": {"kolommen": name}}
 
 
+def test_a_header_of_few_columns_hears_which_are_missing() -> None:
+    """What a first file with nothing but an INTREKKING often looks like."""
+    missing = codes(["signaal_id", "soort", "vorig_signaal_id", "reden_intrekking"])["E-BST-01"]
+    assert missing["onbekend"] == "geen"
+    assert "achternaam" in missing["ontbreekt"]
+
+
 def test_somebodys_data_on_line_1_is_not_repeated() -> None:
     assert codes(["1", "VROEG", "Jansen", "Dorpsstraat"]) == {"E-BST-09": {"scheidingsteken": ";"}}
     shown = codes([*HEADER, "06 12345678", "jansen@voorbeeld.nl"])["E-BST-01"]["onbekend"]
