@@ -35,18 +35,46 @@ class ConfigurationFault(Fault):
         super().__init__("; ".join(f"{p.file} {p.place}: {p.problem}" for p in problems))
 
 
-class PartyUnreachable(Fault):
-    """A party's server could not be reached or used; `reason` says why, in Dutch, free of secrets."""
+class PartyFault(Fault):
+    """Something at the side of one party (`partij`, its id) or on the way to it: the others go on without it."""
 
     retry = True
+    partij: str
+
+
+class PartyUnreachable(PartyFault):
+    """A party's server could not be reached, or did not answer; `reason` says why, in Dutch, free of secrets."""
 
     def __init__(self, partij: str, reason: str) -> None:
         self.partij, self.reason = partij, reason
         super().__init__(f"{partij} is unreachable: {reason}")
 
 
-class HostKeyMismatch(Fault):
+class FileFault(PartyFault):
+    """About one file or folder of a party: its others go on."""
+
+
+class UploadIncomplete(FileFault):
+    """Of `size` bytes that were sent and answered for, `arrived` stand at the party."""
+
+    def __init__(self, partij: str, arrived: int | None, size: int) -> None:
+        self.partij, self.arrived, self.size = partij, arrived, size
+        super().__init__(f"{partij}: {arrived} of {size} bytes arrived")
+
+
+class RequestRefused(FileFault):
+    """A server answered a request with a refusal: what it was about is as it was, or unknown. `verzoek` says what was
+    asked, in Dutch and without a name; `status` is the SFTP status."""
+
+    def __init__(self, partij: str, verzoek: str, status: int) -> None:
+        self.partij, self.verzoek, self.status = partij, verzoek, status
+        super().__init__(f"{partij} refused a request with SFTP status {status}")
+
+
+class HostKeyMismatch(PartyFault):
     """A server showed another host key than the pinned ones: nothing was exchanged."""
+
+    retry = False
 
     def __init__(self, partij: str) -> None:
         self.partij = partij

@@ -21,16 +21,22 @@ from exchange.faults import (
     PgpFault,
     ReferenceFault,
     RegisterUnreachable,
+    RequestRefused,
     SandboxFault,
     StateConflict,
     StoreFault,
     TargetExists,
+    UploadIncomplete,
     place,
 )
 
 _FAULTS: Mapping[type[Fault], str] = {
     RegisterUnreachable: "Het register is niet bereikbaar of bezet. Probeer het later opnieuw.",
     PartyUnreachable: "De server van {partij} is niet bereikbaar ({reason}). Probeer het later opnieuw.",
+    RequestRefused: "De server van {partij} weigerde {verzoek}, met SFTP-status {status}. Dat blijft zoals het is; wij "
+    "proberen het opnieuw. Blijft het zo, vraag de partij wat dit account mag.",
+    UploadIncomplete: "Bij {partij} staan {arrived} van de {size} bytes die wij stuurden. Het bestand is niet "
+    "zichtbaar gemaakt; wij sturen het opnieuw. Blijft het zo, vraag de partij of haar schijf vol is.",
     HostKeyMismatch: "De server van {partij} toont een andere hostsleutel dan u hebt vastgelegd. Er is niets "
     "uitgewisseld. Vraag de partij of de sleutel is vervangen voordat u hem wijzigt.",
     TargetExists: "Bij de ontvanger staat al {path}. Er is niets overschreven. Zoek uit wie dat bestand plaatste.",

@@ -173,6 +173,35 @@ nacht = sa.Table(
     sa.Column("totalen", sa.JSON),
 )
 
+#: What one uitvoerder receives in one night (volgnr 1) or round of spoed; open until its manifest is made, and that is
+#: when all its batches stand there.
+ronde = sa.Table(
+    "ronde",
+    metadata,
+    sa.Column("nacht", sa.ForeignKey("nacht.nacht"), primary_key=True),
+    sa.Column("volgnr", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("uitvoerder", sa.String(20), primary_key=True),
+    sa.Column("manifest_id", sa.ForeignKey("zending.id")),
+    sa.Index(
+        "ix_ronde_open",
+        "uitvoerder",
+        postgresql_where=sa.text("manifest_id IS NULL"),
+        sqlite_where=sa.text("manifest_id IS NULL"),
+    ),
+)
+
+#: What a beheerder decided, and why. The ledger holds a salted hash of the words: those may go, it stays true.
+besluit = sa.Table(
+    "besluit",
+    metadata,
+    sa.Column("nr", Number, primary_key=True, autoincrement=True),
+    sa.Column("tijdstip", Instant, nullable=False),
+    sa.Column("besluit", sa.String(32), nullable=False),  # as the ledger calls it
+    sa.Column("onderwerp", sa.BigInteger),  # number of what it is about, such as a zending
+    sa.Column("reden", sa.Text, nullable=False),
+    sa.Column("zout", sa.String(32), nullable=False),
+)
+
 #: Any outgoing file: the outbox.
 zending = sa.Table(
     "zending",
@@ -193,6 +222,10 @@ zending = sa.Table(
     sa.Column("gepubliceerd_op", Instant),
     sa.Column("opgehaald_op", Instant),
     sa.Column("verwijderd_op", Instant),
+    sa.Column("sleutel", sa.String(40)),  # primary fingerprint that it is encrypted to; none where it is plain text
+    sa.Column("hernoemen_op", Instant),  # a rename was, or may have been, sent then and was not refused
+    sa.Column("onzeker_op", Instant),
+    sa.Column("opnieuw", sa.Boolean, nullable=False, server_default=sa.false()),  # a beheerder had it put there again
     sa.UniqueConstraint("ontvanger", "map", "naam"),
     sa.Index("ix_zending_staat", "staat", "ontvanger"),
 )

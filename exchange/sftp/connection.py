@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol
 import paramiko
 from paramiko.sftp import SFTP_OP_UNSUPPORTED
 
-from exchange.faults import PartyUnreachable, StoreFault, TargetExists
+from exchange.faults import PartyUnreachable, StoreFault, TargetExists, UploadIncomplete
 from exchange.sftp.login import ANSWERING, Endpoint, login, translated
 from exchange.sftp.wire import PACKET, SAFE, WINDOW, Refused, Session
 
@@ -60,7 +60,8 @@ def connect(endpoint: Endpoint, key_file: Path, partij: str) -> Iterator[Connect
 class Connection:
     """A session with one party, for one thread; every path is below the folder of its endpoint.
 
-    Every method raises PartyUnreachable when the connection breaks or the server refuses.
+    Every method raises PartyUnreachable when the connection breaks, and RequestRefused when the server answers with a
+    refusal. Only status 2 says that a file is not there: any other leaves unknown whether it is.
     """
 
     def __init__(self, session: Session, base: str, partij: str) -> None:
@@ -68,7 +69,7 @@ class Connection:
 
     def listing(self, folder: str) -> list[RemoteFile]:
         """What stands in `folder` (links are not followed), names that we never touch too; empty where it is not."""
-        with translated(self._partij):
+        with translated(self._partij, "het lezen van een map"):
             try:
                 entries = list(self._session.entries(self._path(folder)))
             except FileNotFoundError:
@@ -77,7 +78,7 @@ class Connection:
 
     def stat(self, path: str) -> RemoteFile | None:
         """The file itself (lstat), None where there is none."""
-        with translated(self._partij):
+        with translated(self._partij, "het opzoeken van een bestand"):
             try:
                 found = self._session.lstat(self._path(path))
             except FileNotFoundError:
@@ -91,14 +92,14 @@ class Connection:
                 sink.write(data)
 
     def put(self, content: BinaryIO, path: str, size: int) -> None:
-        """Write a file under `path` (a temporary name); raises PartyUnreachable when not all `size` bytes arrived,
+        """Write a file under `path` (a temporary name); raises UploadIncomplete when not all `size` bytes arrived,
         StoreFault when `content` cannot be read."""
-        with translated(self._partij):
+        with translated(self._partij, "het schrijven van een bestand"):
             with self._session.open(self._path(path), "wb") as remote:
                 self._session.write(_handle(remote), _read(content, path))
             arrived = self._session.lstat(self._path(path)).st_size
         if arrived != size:
-            raise PartyUnreachable(self._partij, f"{arrived} van {size} bytes zijn aangekomen")
+            raise UploadIncomplete(self._partij, arrived, size)
 
     def rename(self, source: str, target: str) -> None:
         """Give a file another name; raises TargetExists rather than overwrite.
@@ -107,7 +108,7 @@ class Connection:
         """
         if self.stat(target) is not None:
             raise TargetExists(target)
-        with translated(self._partij):
+        with translated(self._partij, "het hernoemen van een bestand"):
             try:
                 self._session.rename(self._path(source), self._path(target))
             except OSError as refusal:
@@ -122,7 +123,7 @@ class Connection:
 
         On a server that cannot do so in one go, there is nothing under `target` for a moment.
         """
-        with translated(self._partij):
+        with translated(self._partij, "het hernoemen van een bestand"):
             try:
                 self._session.posix_rename(self._path(source), self._path(target))
                 return
@@ -134,7 +135,10 @@ class Connection:
 
     def remove(self, path: str) -> None:
         """Remove a file that may already be gone."""
-        with translated(self._partij), contextlib.suppress(FileNotFoundError):
+        with (
+            translated(self._partij, "het verwijderen van een bestand"),
+            contextlib.suppress(FileNotFoundError),
+        ):
             self._session.remove(self._path(path))
 
     def ensure_folder(self, folder: str) -> None:
@@ -144,7 +148,7 @@ class Connection:
         above = folder.rpartition("/")[0]
         if above:
             self.ensure_folder(above)
-        with translated(self._partij):
+        with translated(self._partij, "het maken van een map"):
             try:
                 self._session.mkdir(self._path(folder), 0o770)
             except OSError:
@@ -152,7 +156,10 @@ class Connection:
                     raise
 
     def _blocks(self, path: str) -> Generator[bytes]:
-        with translated(self._partij), self._session.open(self._path(path), "rb") as remote:
+        with (
+            translated(self._partij, "het lezen van een bestand"),
+            self._session.open(self._path(path), "rb") as remote,
+        ):
             yield from self._session.read(_handle(remote), remote.stat().st_size or 0)
 
     def _asked(self, folder: str, name: str) -> RemoteFile:

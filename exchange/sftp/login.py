@@ -11,9 +11,9 @@ from typing import Protocol
 import paramiko
 import stamina
 
-from exchange.faults import ConfigurationFault, HostKeyMismatch, PartyUnreachable, Problem
+from exchange.faults import ConfigurationFault, HostKeyMismatch, PartyUnreachable, Problem, RequestRefused
 from exchange.sentences import of_the_system
-from exchange.sftp.wire import Refused
+from exchange.sftp.wire import refusal
 
 #: Seconds for connecting and logging in, for any single answer of a server, and between signs of life while we wait.
 CONNECTING, ANSWERING, KEEPALIVE = 15.0, 30.0, 20
@@ -97,8 +97,9 @@ def _family(kind: str) -> str:
 
 
 @contextlib.contextmanager
-def translated(partij: str) -> Iterator[None]:
-    """Trouble on the way is the party being unreachable; the reason is ours, never text that a server sent."""
+def translated(partij: str, verzoek: str = "een verzoek") -> Iterator[None]:
+    """Trouble on the way is the party being unreachable, a server's refusal of `verzoek` is RequestRefused; the reason
+    is ours, never text that a server sent."""
     try:
         yield
     except paramiko.ssh_exception.IncompatiblePeer as error:
@@ -106,6 +107,9 @@ def translated(partij: str) -> Iterator[None]:
             raise HostKeyMismatch(partij) from None
         raise PartyUnreachable(partij, "wij hebben geen algoritme gemeen") from error
     except (OSError, EOFError, paramiko.SSHException) as error:
+        status = refusal(error)
+        if status is not None:
+            raise RequestRefused(partij, verzoek, status) from None
         raise PartyUnreachable(partij, _reason(error)) from error
 
 
@@ -117,8 +121,6 @@ def _reason(error: Exception) -> str:
             return "de naam van de server is niet bekend"
         case TimeoutError():
             return "er kwam geen antwoord op tijd"
-        case Refused():
-            return f"de server weigerde een verzoek, met SFTP-status {error.code}"
         case OSError(errno=int()):
             return of_the_system(error)
         case _:

@@ -8,7 +8,6 @@ odd file would hide a whole folder. Built on its request layer, which has no pub
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -28,7 +27,6 @@ from paramiko.sftp import (
     SFTP_EOF,
     SFTP_NO_SUCH_FILE,
     SFTP_OK,
-    SFTP_PERMISSION_DENIED,
     SFTPError,
     int64,
 )
@@ -47,6 +45,15 @@ class Refused(OSError):
     def __init__(self, code: int) -> None:
         self.code = code
         super().__init__(f"SFTP status {code}")
+
+
+class Absent(Refused, FileNotFoundError):
+    """Status 2: the only one that says that a file is not there."""
+
+
+def refusal(error: BaseException) -> int | None:
+    """The SFTP status with which a server refused, None for any other error."""
+    return error.code if isinstance(error, Refused) else None
 
 
 class Session(paramiko.SFTPClient):
@@ -122,11 +129,7 @@ class Session(paramiko.SFTPClient):
             return
         if code == SFTP_EOF:
             raise EOFError
-        if code == SFTP_NO_SUCH_FILE:
-            raise FileNotFoundError(errno.ENOENT, "")
-        if code == SFTP_PERMISSION_DENIED:
-            raise PermissionError(errno.EACCES, "")
-        raise Refused(code)
+        raise Absent(code) if code == SFTP_NO_SUCH_FILE else Refused(code)
 
 
 class _Reading:

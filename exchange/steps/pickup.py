@@ -24,7 +24,7 @@ import sqlalchemy as sa
 
 from exchange.configuration import Partij
 from exchange.context import Exchange, local_date
-from exchange.faults import HostKeyMismatch, PartyUnreachable, TargetExists
+from exchange.faults import HostKeyMismatch, PartyFault, TargetExists
 from exchange.register import leases, ledger, states
 from exchange.register.aanleveringen import Soort, dropped_by, event_of
 from exchange.register.tables import aanlevering
@@ -111,9 +111,9 @@ def pickup(exchange: Exchange, nu: Callable[[], datetime], soort: Soort = Soort.
         everywhere(lambda visit: _clear_all(exchange, visit, nu))
     return PickupResult(
         opgehaald=sum(len(visit.registered) for visit in visits),
-        onbereikbaar=[v.party.id for v in visits if isinstance(v.fault, PartyUnreachable)],
+        onbereikbaar=[v.party.id for v in visits if isinstance(v.fault, PartyFault) and v.fault.retry],
         vertrouwd_niet=[v.party.id for v in visits if isinstance(v.fault, HostKeyMismatch)],
-        mislukt=[v.party.id for v in visits if v.fault and not isinstance(v.fault, PartyUnreachable | HostKeyMismatch)],
+        mislukt=[v.party.id for v in visits if v.fault and not isinstance(v.fault, PartyFault)],
     )
 
 
@@ -122,7 +122,7 @@ def _guarded(visit: _Visit, work: Callable[[_Visit], None]) -> None:
         return
     try:
         work(visit)
-    except (PartyUnreachable, HostKeyMismatch) as fault:
+    except PartyFault as fault:
         log.warning("%s", sentence(fault))
         visit.fault = fault
     except Exception as fault:  # noqa: BLE001  ours, not the party's: the others must not wait for it

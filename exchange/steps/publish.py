@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from exchange.configuration import Levering
 from exchange.context import Exchange, local_date
-from exchange.faults import HostKeyMismatch, PartyUnreachable, TargetExists
+from exchange.faults import PartyFault, TargetExists
 from exchange.register import leases, ledger, outbox, states
 from exchange.register.tables import zending
 from exchange.sentences import sentence
@@ -114,7 +114,7 @@ def _to_party(exchange: Exchange, receiver: str, listed: bytes | None, nu: Calla
                 cleared = _clear(exchange, connection, receiver, lease, nu)
                 if listed is not None:
                     aansluitlijst.place(exchange, connection, receiver, listed, local_date(moment))
-        except (PartyUnreachable, HostKeyMismatch, TargetExists) as fault:
+        except (PartyFault, TargetExists) as fault:
             # never the name: an answer is named after a file that the partner may have named after somebody
             taken = f"{receiver}: een ander bestand heeft de naam van het onze; er is niets overschreven"
             log.warning("%s", taken if isinstance(fault, TargetExists) else sentence(fault))

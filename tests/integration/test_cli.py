@@ -27,17 +27,21 @@ from exchange.faults import (
     ConfigurationFault,
     DemoFault,
     Fault,
+    FileFault,
     HostKeyMismatch,
     LeaseLost,
     LedgerBroken,
+    PartyFault,
     PartyUnreachable,
     PgpFault,
     ReferenceFault,
     RegisterUnreachable,
+    RequestRefused,
     SandboxFault,
     StateConflict,
     StoreFault,
     TargetExists,
+    UploadIncomplete,
 )
 from exchange.register import ledger, tables
 from exchange.sandbox.create import create
@@ -341,6 +345,8 @@ FAULTS: list[tuple[Fault, int]] = [
     (ConfigurationFault([]), 2),
     (ReferenceFault("f", "r"), 2),
     (PartyUnreachable("zuid", "timeout"), 3),
+    (RequestRefused("zuid", "het hernoemen van een bestand", 4), 3),
+    (UploadIncomplete("zuid", 0, 4), 3),
     (StoreFault("n", "r"), 3),
     (PgpFault("versleutelen", "s"), 3),
     (LeaseLost("pickup"), 3),
@@ -358,7 +364,7 @@ FAULTS: list[tuple[Fault, int]] = [
 def test_no_fault_is_left_out_below() -> None:
     every = {one for one in vars(faults).values() if isinstance(one, type) and issubclass(one, Fault)}
 
-    assert {type(fault) for fault, _ in FAULTS} == every - {Fault}
+    assert {type(fault) for fault, _ in FAULTS} == every - {Fault, PartyFault, FileFault}
 
 
 @pytest.mark.parametrize(("fault", "code"), FAULTS)

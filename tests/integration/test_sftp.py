@@ -16,7 +16,15 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from exchange.faults import ConfigurationFault, HostKeyMismatch, PartyUnreachable, StoreFault, TargetExists
+from exchange.faults import (
+    ConfigurationFault,
+    HostKeyMismatch,
+    PartyUnreachable,
+    RequestRefused,
+    StoreFault,
+    TargetExists,
+    UploadIncomplete,
+)
 from exchange.sftp import Connection, RemoteFile, connect
 from tests.conftest import Sshd, program
 
@@ -234,7 +242,7 @@ def test_only_what_may_be_replaced_takes_the_place_of_another_file(connection: C
     connection.replace(".x.tmp", "x")
     connection.replace(".y.tmp", "y")
     assert {path.name: path.read_bytes() for path in sshd.root.iterdir()} == {"x": b"new", "y": b"first"}
-    with pytest.raises(PartyUnreachable):
+    with pytest.raises(RequestRefused):
         connection.replace(".gone.tmp", "x")
     assert (sshd.root / "x").read_bytes() == b"new"
 
@@ -246,18 +254,18 @@ def test_an_upload_again_replaces_a_longer_remnant(connection: Connection, sshd:
 
 
 def test_a_move_of_what_is_gone_is_no_success(connection: Connection) -> None:
-    with pytest.raises(PartyUnreachable):
+    with pytest.raises(RequestRefused):
         connection.move("absent", "target")
 
 
 def test_an_upload_that_did_not_arrive_whole_is_not_believed(connection: Connection) -> None:
-    with pytest.raises(PartyUnreachable, match="3 van 4 bytes"):
+    with pytest.raises(UploadIncomplete, match="3 of 4 bytes"):
         connection.put(io.BytesIO(b"abc"), "short", 4)
 
 
 def test_a_full_disk_at_the_party_is_seen_though_writes_run_ahead(connection: Connection, sshd: Sshd) -> None:
     (sshd.root / "x").symlink_to("/dev/full")
-    with pytest.raises(PartyUnreachable, match="SFTP-status 4"):
+    with pytest.raises(RequestRefused, match="SFTP status 4"):
         connection.put(io.BytesIO(bytes(9_000_000)), "x", 9_000_000)
     assert connection.listing("")
 
