@@ -7,7 +7,7 @@ export PYTHON
 # Bytecode is compiled at install time: without it every Airflow process starts seconds later.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test lint docs bench install lock clean
+.PHONY: demo test test-long lint docs bench install lock clean
 
 demo: install ## a sandbox exchange, a real night, the Airflow UI until Ctrl-C; EXIT=1 ends by itself
 	@$(BIN)/nachtpost demo $(if $(EXIT),--exit)
@@ -15,7 +15,11 @@ demo: install ## a sandbox exchange, a real night, the Airflow UI until Ctrl-C; 
 # Two workers a core: a test waits a quarter of its time for gpg, sshd and PostgreSQL.
 test: install lint ## everything CI asks
 	@sh scripts/system-packages ssh postgres
-	$(BIN)/python -m pytest -n $$(( 2 * $$(nproc) ))
+	$(BIN)/python -m pytest -n $$(( 2 * $$(nproc) )) -m 'not long'
+
+test-long: install ## what takes long, or is left to chance with more seeds: before a release
+	@sh scripts/system-packages ssh postgres
+	$(BIN)/python -m pytest -n $$(nproc) -m long --timeout 3600
 
 lint: install
 	$(BIN)/ruff check .

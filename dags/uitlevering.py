@@ -28,6 +28,9 @@ Open de rode taak vóór *alarm* en lees de laatste regel van het logboek.
   (`nachtpost config check`); ze gaan de volgende nacht mee.
 - **batch niet gebouwd**: de taak *bouwen* is van die nacht niet afgekomen. Draai haar nog eens (*Clear*), daarna
   *publiceren* en *afsluiten*; voor een eerdere nacht: *Trigger* met die datum.
+- **onzeker of het is afgeleverd**: wij vroegen een server een bestand zichtbaar te maken, en konden daarna niet zien
+  wat ervan werd. Er gaat niets opnieuw, want de ontvanger kan het hebben; het manifest van die nacht wacht. Vraag het
+  hem, en leg zijn antwoord vast: `nachtpost zending afgehaald NR --reason TEKST`, of `opnieuw` als hij het niet heeft.
 - **BalanceFault**: de aantallen tellen niet op. **Publiceer niets meer**: zet *intake* en *uitlevering* op pauze en
   waarschuw de ontwikkelaars.
 - **Iets anders**: draai de rode taak nog eens (*Clear*). Dat kan altijd. Blijft het rood, bewaar het logboek en
@@ -116,6 +119,7 @@ def uitlevering() -> None:
                 "sleutel van de partner kan niet versleutelen": facts["zonder_sleutel"],
                 "partner zonder account, en geen geldige machtiging om haar te antwoorden": facts["zonder_machtiging"],
                 "batch niet gebouwd, de nacht blijft open": facts["niet_gebouwd"],
+                "onzeker of het is afgeleverd, zending": facts["onzeker"],
             }
         )
         return facts

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from exchange.context import Exchange
 from exchange.register import ledger
-from exchange.register.balance import PUBLISHED
+from exchange.register.states import PUBLISHED
 from exchange.register.tables import aanlevering, batch, partij, signaal, uitzondering, zending
 from exchange.status import located
 from schemas import gemeenten

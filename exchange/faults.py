@@ -143,6 +143,14 @@ class StateConflict(Fault):
         super().__init__(f"{what} {key} cannot become {target}")
 
 
+class NotDoubtful(Fault):
+    """A decision on zending `nr`, which is not ONZEKER; `staat` is None where there is no such zending."""
+
+    def __init__(self, nr: int, staat: str | None) -> None:
+        self.nr, self.staat = nr, staat or "onbekend"
+        super().__init__(f"zending {nr} is {self.staat}, not ONZEKER")
+
+
 class BalanceFault(Fault):
     """Rows do not add up; `totals` holds the counts."""
 

@@ -17,6 +17,7 @@ from exchange.faults import (
     HostKeyMismatch,
     LeaseLost,
     LedgerBroken,
+    NotDoubtful,
     PartyUnreachable,
     PgpFault,
     ReferenceFault,
@@ -48,6 +49,8 @@ _FAULTS: Mapping[type[Fault], str] = {
     LeaseLost: "Een ander proces heeft het werk overgenomen ({naam}). Er is niets dubbel gedaan.",
     StateConflict: "{what} {key} is intussen veranderd en kan niet meer naar {target}. Probeer het opnieuw.",
     BalanceFault: "De balans klopt niet: {totals}. Publiceer niets meer en waarschuw de ontwikkelaars.",
+    NotDoubtful: "Zending {nr} is {staat} en niet ONZEKER; er is niets gewijzigd. Wat onzeker is, noemt "
+    "`nachtpost status`.",
     LedgerBroken: "Het logboek klopt niet vanaf regel {nr}: er is iets gewijzigd of verdwenen. Bewaar het register "
     "zoals het is en vergelijk met de logboek_kop in terugmeldingen bij partners.",
 }

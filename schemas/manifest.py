@@ -27,7 +27,8 @@ class Manifest(pandera.DataFrameModel):
         vorm="bestandsnaam",
     )
     staat: Tekst = kolom(
-        "NIEUW: deze nacht gemaakt; OPNIEUW: nog eens klaargezet (komt nu nog niet voor); LEEG: geen signalen",
+        "NIEUW: deze nacht gemaakt; OPNIEUW: nog eens klaargezet, want niet te zien was of u hem had; LEEG: geen "
+        "signalen",
         "NIEUW",
         waarden=["NIEUW", "OPNIEUW", "LEEG"],
     )

@@ -88,12 +88,12 @@ def manifest(uitvoerder: str, night: date, served: Sequence[str], batches: Seque
     """MAN1: a line for each gemeente in `served` and for each batch.
 
     batches: mappings with gemeentecode, bestand, regels, meldingen, urgent, grootte (bytes), sha256; one without regels
-    is LEEG, though it has a file.
+    is LEEG, though it has a file, and one that a beheerder had put there again (`opnieuw`) is OPNIEUW.
     """
     of = {row["gemeentecode"]: row for row in batches}
     none = {"bestand": "", "regels": 0, "meldingen": 0, "urgent": 0, "grootte": 0, "sha256": ""}
     lines = [
-        {"gemeentecode": code, "staat": "NIEUW" if row["regels"] else "LEEG", **{name: row[name] for name in none}}
+        {"gemeentecode": code, "staat": _staat(row), **{name: row[name] for name in none}}
         for code in sorted({*served, *of})
         for row in [of.get(code, none)]
     ]
@@ -101,6 +101,12 @@ def manifest(uitvoerder: str, night: date, served: Sequence[str], batches: Seque
     return pa.table(
         {name: pa.array([str((fixed | line)[name]) for line in lines], pa.string()) for name in man1.COLUMNS}
     )
+
+
+def _staat(row: Mapping[str, Any]) -> str:
+    if not row["regels"]:
+        return "LEEG"
+    return "OPNIEUW" if row.get("opnieuw") else "NIEUW"
 
 
 def _named(table: pa.Table, bestand: str) -> pa.Table:

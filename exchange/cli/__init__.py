@@ -18,6 +18,7 @@ from exchange.cli import (
     register,
     sandbox,
     where,
+    zending,
 )
 from exchange.cli.door import Door, remember
 
@@ -37,6 +38,7 @@ app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(partner.app, name="partner")
 app.add_typer(reference.app, name="reference")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(zending.app, name="zending")
 app.command("intake")(night.intake)
 app.command("terugkoppeling")(night.terugkoppeling)
 app.command("uitlevering")(night.uitlevering)

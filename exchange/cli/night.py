@@ -13,6 +13,9 @@ from exchange.cli import door
 if TYPE_CHECKING:
     from exchange.register.aanleveringen import Soort
 
+#: Zendingen of which nobody knows whether they were delivered: `nachtpost zending` settles them.
+DOUBT = "Onzeker of het is afgeleverd (nachtpost status zegt wat u doet), zending"
+
 
 def intake(config: door.Config = None, json: door.Json = False) -> None:
     """Haal bestanden op bij alle partners, controleer ze en zet de antwoorden klaar, met wat spoed heeft."""
@@ -52,6 +55,7 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         "spoed": urgent,
         "gepubliceerd": published.gepubliceerd,
         "uitgesteld": published.uitgesteld,
+        "onzeker": published.onzeker,
     }
     door.answer(
         data,
@@ -61,8 +65,16 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         *_late("Hostsleutel klopt niet, niets uitgewisseld", fetched.vertrouwd_niet),
         *_late("Ophalen lukte door een fout bij ons niet", fetched.mislukt),
         *_late("Bestanden wachten op een volgende poging", published.uitgesteld),
+        *_late(DOUBT, published.onzeker),
     )
-    if refused or fetched.onbereikbaar or fetched.vertrouwd_niet or fetched.mislukt or published.uitgesteld:
+    if (
+        published.onzeker
+        or refused
+        or fetched.onbereikbaar
+        or fetched.vertrouwd_niet
+        or fetched.mislukt
+        or published.uitgesteld
+    ):
         raise typer.Exit(door.Exit.REFUSED)
 
 
@@ -98,6 +110,7 @@ def uitlevering(
         "gepubliceerd": published.gepubliceerd,
         "uitgesteld": late,
         "niet_gebouwd": reported.niet_gebouwd,
+        "onzeker": reported.onzeker,
         "klopt": reported.klopt,
         "totalen": reported.totalen,
     }
@@ -110,8 +123,16 @@ def uitlevering(
         *_late("Partner zonder account, en geen geldige machtiging om haar te antwoorden", reported.zonder_machtiging),
         *_late("Batch niet gebouwd, de nacht blijft open", reported.niet_gebouwd),
         *_late("Bestanden wachten op een volgende poging", late),
+        *_late(DOUBT, reported.onzeker),
     )
-    if late or shut or bundled.zonder_uitvoerder or reported.zonder_machtiging or reported.niet_gebouwd:
+    if (
+        reported.onzeker
+        or late
+        or shut
+        or bundled.zonder_uitvoerder
+        or reported.zonder_machtiging
+        or reported.niet_gebouwd
+    ):
         raise typer.Exit(door.Exit.REFUSED)
 
 

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 Ref = Annotated[str, typer.Argument(metavar="SIGNAAL", help="Het signaal_ref, of met --partner het signaal_id.")]
 Owner = Annotated[str | None, typer.Option("--partner", metavar="ID", help="De partner van wie het signaal_id is.")]
+#: What a beheerder does about a doubt.
+SETTLE = (
+    "Vraag de ontvanger of hij deze bestanden heeft. Zo ja: nachtpost zending afgehaald NR --reason TEKST. "
+    "Zo nee: nachtpost zending opnieuw NR --reason TEKST."
+)
 #: What is said of a reference that leads nowhere; alike for every reason.
 UNKNOWN = "Er is geen aanvaard signaal met deze verwijzing."
 
@@ -34,6 +39,7 @@ def status(config: door.Config = None, json: door.Json = False) -> None:
         *([_listed("Proeven", found["proeven"])] if found["proeven"] else []),
         *([_listed("Terugkoppelingen", found["terugkoppelingen"])] if found["terugkoppelingen"] else []),
         _listed("Batches", _per_uitvoerder(found["batches"])),
+        *([_listed("Onzeker of het is afgeleverd", found["onzeker"]), SETTLE] if found["onzeker"] else []),
         _listed("Balans", [{**balance, "klopt": "ja" if balance["klopt"] else "NEE"}]),
     )
     if not balance["klopt"]:

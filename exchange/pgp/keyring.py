@@ -149,7 +149,8 @@ class Keyring:
 
     @contextlib.contextmanager
     def encryptor(self, target: Path, recipient: str) -> Iterator[Encryptor]:
-        """Stream plaintext into one signed and encrypted message at `target`; raises PgpFault."""
+        """Stream plaintext into one signed message at `target`, encrypted to `recipient` and ourselves (see
+        `exchange.steps.rekey`); raises PgpFault."""
         read_end, write_end = os.pipe()
         source, sink = io.FileIO(read_end, "r"), io.FileIO(write_end, "w")
         encryptor = Encryptor(sink)
@@ -171,7 +172,7 @@ class Keyring:
         encryptor.sha256, encryptor.size = _digest(target)
 
     def encrypt(self, content: bytes, target: Path, recipient: str) -> Encrypted:
-        """Sign `content` and encrypt it to one receiver, at `target`; raises PgpFault."""
+        """Sign `content` and encrypt it to one receiver and ourselves, at `target`; raises PgpFault."""
         result = self._encrypt_file(io.BytesIO(content), target, recipient)
         if not result.ok:
             raise PgpFault("versleutelen", str(result.status))
@@ -197,7 +198,9 @@ class Keyring:
         try:
             return self._gpg.encrypt_file(
                 source,
-                recipient,
+                list(
+                    dict.fromkeys((recipient, self.own_fingerprint))
+                ),  # theirs first: that is what their program tries
                 sign=self.own_fingerprint,
                 always_trust=True,
                 armor=False,

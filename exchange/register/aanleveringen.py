@@ -12,7 +12,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from exchange.faults import StateConflict
-from exchange.register import ledger, outbox, signalen, states, vervolg
+from exchange.register import ledger, outbox, signalen, states, terugkoppelingen, vervolg
 from exchange.register.tables import aanlevering, aanlevering_of, partij, signaal, te_melden, terugkoppeling
 
 
@@ -170,6 +170,8 @@ def close(
     counts = {"regels": verdict.regels, "aanvaard": verdict.aanvaard, "afgekeurd": verdict.afgekeurd}
     event = event_of(file.soort, verdict.staat)
     ledger.append(db, nu, event, {"aanlevering": file.nr, "code": verdict.code, **counts})
+    if told:
+        terugkoppelingen.settle(db, file.nr, nu)
 
 
 def event_of(soort: Soort, staat: states.Aanlevering) -> str:

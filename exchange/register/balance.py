@@ -18,12 +18,11 @@ import sqlalchemy as sa
 
 from exchange.register import states
 from exchange.register.aanleveringen import Soort
+from exchange.register.states import PUBLISHED
 from exchange.register.tables import aanlevering, batch, partij, uitzondering, zending
 
 #: The columns of the balance, in the order of its equation.
 PLACES = ("afgekeurd", "dubbel", "ingetrokken", "niet_doorgezet", "aangehouden", "wachtend", "doorgezet")
-#: A zending in one of these states stands, or stood, at its receiver under its own name.
-PUBLISHED = (states.Zending.GEPUBLICEERD, states.Zending.OPGEHAALD, states.Zending.VERWIJDERD)
 
 
 @dataclass(frozen=True)

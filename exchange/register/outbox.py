@@ -28,6 +28,7 @@ class Built:
     archief: str
     sha256: str
     grootte: int
+    sleutel: str | None  # primary fingerprint that it is encrypted to; None where it is plain text
     aanlevering_nr: int | None = None
     nacht: date | None = None
 
@@ -56,14 +57,47 @@ def add(
 
 
 def move(db: sa.Connection, ids: Collection[int], target: states.Zending, nu: datetime) -> None:
-    """Take zendingen to `target`, all of them or none; raises StateConflict when another worker moved one first."""
-    done = db.execute(
-        zending.update()
-        .where(zending.c.id.in_(ids), zending.c.staat.in_(states.sources(target)))
-        .values({"staat": target, f"{target.value.lower()}_op": nu})
-    )
-    if done.rowcount != len(ids):
+    """Take zendingen to `target`, all of them or none, with a ledger entry each where a receiver can notice; call it
+    last. Raises StateConflict when another worker moved one first."""
+    if not ids:
+        return
+    query = zending.update().where(zending.c.id.in_(ids), zending.c.staat.in_(states.sources(target)))
+    done = db.execute(query.values({"staat": target, **_moments(target, nu)}).returning(zending.c.id, zending.c.sha256))
+    moved = sorted(done.all())
+    if len(moved) != len(ids):
         raise StateConflict("zending", min(ids), str(target))
+    if target is not states.Zending.GEUPLOAD:
+        facts = [{"zending": row.id, "sha256": row.sha256} for row in moved]
+        event = "TERUG" if target is states.Zending.GEBOUWD else target  # the ledger has its GEBOUWD already
+        ledger.append(db, nu, f"ZENDING_{event}", *facts)
+
+
+def _moments(target: states.Zending, nu: datetime) -> dict[str, Any]:
+    match target:
+        case states.Zending.GEBOUWD:
+            return {"hernoemen_op": None}
+        case states.Zending.GEUPLOAD:
+            return {"geupload_op": nu, "hernoemen_op": None}
+        case states.Zending.OPGEHAALD:  # of what was ONZEKER nobody saw when it came to stand there
+            return {"opgehaald_op": nu, "gepubliceerd_op": sa.func.coalesce(zending.c.gepubliceerd_op, _ASKED)}
+        case _:
+            return {f"{target.value.lower()}_op": nu}
+
+
+_ASKED = zending.c.hernoemen_op
+
+
+def ask(db: sa.Connection, ids: Collection[int], nu: datetime | None) -> None:
+    """Record that a rename is about to be sent for these zendingen, or (None) that it was refused or never sent."""
+    db.execute(zending.update().where(zending.c.id.in_(ids)).values(hernoemen_op=nu))
+
+
+def doubtful(db: sa.Connection, ontvanger: str | None = None) -> list[sa.Row[Any]]:
+    """Zendingen of which nobody knows whether they were delivered, oldest first."""
+    query = sa.select(zending).where(zending.c.staat == states.Zending.ONZEKER)
+    if ontvanger is not None:
+        query = query.where(zending.c.ontvanger == ontvanger)
+    return list(db.execute(query.order_by(zending.c.id)))
 
 
 def waiting(db: sa.Connection, ontvanger: str | None = None) -> list[sa.Row[Any]]:

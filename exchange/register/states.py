@@ -23,9 +23,14 @@ class Zending(StrEnum):
 
     GEBOUWD = "GEBOUWD"  # the ciphertext is in the archive
     GEUPLOAD = "GEUPLOAD"  # whole and verified under a temporary name at the receiver
-    GEPUBLICEERD = "GEPUBLICEERD"  # under its own name: the receiver can collect it
+    GEPUBLICEERD = "GEPUBLICEERD"  # seen under its own name: the receiver can collect it
+    ONZEKER = "ONZEKER"  # a rename was sent, and nobody can see what became of it: evidence or a beheerder settles it
     OPGEHAALD = "OPGEHAALD"  # seen to be collected
     VERWIJDERD = "VERWIJDERD"  # stood there for as long as its receiver's profile says, and is gone
+
+
+#: A zending in one of these states stands, or stood, at its receiver under its own name.
+PUBLISHED = (Zending.GEPUBLICEERD, Zending.OPGEHAALD, Zending.VERWIJDERD)
 
 
 class Batch(StrEnum):
@@ -41,7 +46,9 @@ TRANSITIONS: tuple[tuple[StrEnum, frozenset[StrEnum]], ...] = (
     (Aanlevering.GECONTROLEERD, frozenset({Aanlevering.GEWIST})),
     (Aanlevering.AFGEKEURD, frozenset({Aanlevering.GEWIST})),
     (Zending.GEBOUWD, frozenset({Zending.GEUPLOAD})),
-    (Zending.GEUPLOAD, frozenset({Zending.GEPUBLICEERD})),  # never back: what was collected must not come again
+    # back only where no rename was sent, or it was refused: what may have been collected must not come again
+    (Zending.GEUPLOAD, frozenset({Zending.GEPUBLICEERD, Zending.GEBOUWD, Zending.ONZEKER})),
+    (Zending.ONZEKER, frozenset({Zending.GEPUBLICEERD, Zending.OPGEHAALD, Zending.GEUPLOAD, Zending.GEBOUWD})),
     (Zending.GEPUBLICEERD, frozenset({Zending.OPGEHAALD, Zending.VERWIJDERD})),
     (Zending.OPGEHAALD, frozenset({Zending.VERWIJDERD})),
     (Batch.BEVROREN, frozenset({Batch.GEBOUWD})),

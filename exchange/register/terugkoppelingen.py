@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlalchemy as sa
 
-from exchange.register import signalen, vervolg
-from exchange.register.balance import PUBLISHED
+from exchange.register import outbox, signalen, states, vervolg
+from exchange.register.states import PUBLISHED
 from exchange.register.tables import (
     aanlevering,
     aanlevering_of,
@@ -45,16 +45,18 @@ FACTS = pa.schema([("signaal_nr", pa.int64()), ("signaal_id", pa.string()), ("ba
 
 _STILL_THERE = sa.not_(sa.exists().where(uitzondering.c.signaal_nr == signaal.c.nr))
 _OWN = aanlevering_of(terugkoppeling.c.signaal_nr)
+#: Zendingen whose signals an uitvoerder may have: it shows so itself when it tells about one.
+_MAY_HAVE = (*PUBLISHED, states.Zending.ONZEKER)
 
 
 def delivered(db: sa.Connection, uitvoerder: str, nrs: Sequence[int]) -> Numbers:
-    """Those of `nrs` that were published in a batch to this uitvoerder."""
+    """Those of `nrs` that were published in a batch to this uitvoerder, or of which that is doubtful."""
     found = facts(db, nrs)
     batches = pc.unique(found["batch_id"]).drop_null().to_pylist()
     theirs = (
         sa.select(batch.c.id)
         .join(zending, zending.c.id == batch.c.zending_id)
-        .where(batch.c.id.in_(batches), batch.c.uitvoerder == uitvoerder, zending.c.staat.in_(PUBLISHED))
+        .where(batch.c.id.in_(batches), batch.c.uitvoerder == uitvoerder, zending.c.staat.in_(_MAY_HAVE))
     )
     mine = pc.is_in(found["batch_id"], value_set=pa.array(db.scalars(theirs).all(), pa.int64()))
     return np.asarray(found["signaal_nr"].filter(mine), np.int64)
@@ -78,7 +80,7 @@ def of_meldingen(db: sa.Connection, uitvoerder: str, bits: Numbers) -> pa.Table:
         .where(
             _STILL_THERE,
             batch.c.uitvoerder == uitvoerder,
-            zending.c.staat.in_(PUBLISHED),
+            zending.c.staat.in_(_MAY_HAVE),
             signaal.c.melding.is_not(None),
         )
     )
@@ -89,6 +91,22 @@ def of_meldingen(db: sa.Connection, uitvoerder: str, bits: Numbers) -> pa.Table:
     since = pa.array([six_months_before(day) for day in newest["ontvangen_op_max"].to_pylist()], pa.date32())
     since = since.take(pc.index_in(found["melding"], value_set=newest["melding"].combine_chunks()).combine_chunks())
     return found.filter(pc.greater_equal(found["ontvangen_op"].combine_chunks(), since)).select(MELDINGEN.names)
+
+
+def settle(db: sa.Connection, nr: int, nu: datetime) -> None:
+    """Whoever tells about a signaal, has it: what was ONZEKER of the zendingen that the terugkoppeling `nr` is about,
+    was collected. Call it last."""
+    query = (
+        sa.select(zending.c.id)
+        .select_from(terugkoppeling)
+        .join(signaal, signaal.c.nr == terugkoppeling.c.signaal_nr)
+        .join(partij, vervolg.of(signaal, partij))
+        .join(batch, batch.c.id == partij.c.batch_id)
+        .join(zending, zending.c.id == batch.c.zending_id)
+        .where(terugkoppeling.c.aanlevering_nr == nr, zending.c.staat == states.Zending.ONZEKER)
+        .distinct()
+    )
+    outbox.move(db, db.scalars(query).all(), states.Zending.OPGEHAALD, nu)
 
 
 def newest(db: sa.Connection, nrs: Sequence[int]) -> pa.Table:

@@ -1,9 +1,5 @@
-"""build: make each frozen batch, encrypt it once and put it in the outbox; the manifest follows the last of them.
-
-With the manifest comes the template for terugkoppeling: one per uitvoerder and night, not one beside each batch. It is
-what an uitvoerder sends back, one file for all its gemeenten; and hundreds of times one more gpg, upload and rename
-would cost a night more than it gives.
-"""
+"""build: make each frozen batch, encrypt it once and put it in the outbox. The manifest follows when all of them stand
+at the uitvoerder (`manifest`)."""
 
 from __future__ import annotations
 
@@ -17,16 +13,14 @@ from typing import Any
 import pyarrow as pa
 import sqlalchemy as sa
 
-from exchange.configuration import Uitvoerder
 from exchange.context import Exchange
 from exchange.faults import StateConflict
 from exchange.register import outbox, states
-from exchange.register.tables import batch, sjabloon, zending
+from exchange.register.tables import batch, sjabloon
 from exchange.steps import answers, frozen, history, levering
 from exchange.steps.bundle import NIGHT
 from schemas.codelijsten import SIGNAALPARTNER
 from transforms import batch as batches
-from transforms import csvbytes
 from transforms import terugkoppeling as feedback
 
 
@@ -85,7 +79,6 @@ def build(
                 ongemarkeerd={row.id: _unmarked(exchange, row.gemeentecode, night) for row in lot},
             )
             _encrypt_all(exchange, {row.id: row for row in lot}, made, nu)
-    manifests(exchange, night, nu, volgnr)
     return BuildResult(len(waiting.batches), sum(row.regels for row in waiting.batches))
 
 
@@ -113,14 +106,14 @@ def _encrypt_all(
     exchange.keyring  # noqa: B018  opened once, before the threads share it
     with ThreadPoolExecutor(2) as pool:
         while some := [(rows[id], table) for id, table in itertools.islice(made, 8)]:
-            built = list(pool.map(lambda one: _encrypt(exchange, *one), some))
+            built = list(pool.map(lambda one: _encrypt(exchange, one[0], one[1], nu()), some))
             _record(exchange, some, built, nu())
 
 
-def _encrypt(exchange: Exchange, row: sa.Row[Any], table: pa.Table) -> outbox.Built:
+def _encrypt(exchange: Exchange, row: sa.Row[Any], table: pa.Table, moment: datetime) -> outbox.Built:
     receiver = exchange.config.uitvoerders[row.uitvoerder]
     content, folder = levering.batch(receiver, row.bestand, table), levering.folder(receiver, row.gemeentecode)
-    return encrypted(exchange, receiver, content, "BATCH", folder, row.bestand, row.nacht)
+    return answers.encrypted(exchange, receiver, content, "BATCH", row.bestand, moment, night=row.nacht, to=folder)
 
 
 def _record(
@@ -140,71 +133,3 @@ def _record(
                 db.execute(sjabloon.insert().values(batch_id=row.id, signaal_nrs=feedback.to_answer(table)))
 
         outbox.add(db, moment, built, built_as)
-
-
-def encrypted(
-    exchange: Exchange, receiver: Uitvoerder, content: bytes, soort: str, folder: str, name: str, night: date
-) -> outbox.Built:
-    """Encrypt `content` for `receiver` into the archive; ready for the outbox."""
-    archief = answers.archive_name(receiver.id)
-    with exchange.archive.target(archief) as path:
-        done = exchange.keyring.encrypt(content, path, receiver.pgp.vingerafdrukken[0])
-    return outbox.Built(receiver.id, soort, folder, name, archief, done.sha256, done.size, nacht=night)
-
-
-def manifest_stem(uitvoerder: str, night: date, volgnr: int) -> str:
-    """How the file is called that closes a night, or one of its spoed rounds, for an uitvoerder, whatever its form."""
-    return f"VS_MANIFEST_{uitvoerder}_{night:%Y%m%d}_{volgnr:03d}"
-
-
-def manifests(exchange: Exchange, night: date, nu: Callable[[], datetime], volgnr: int = NIGHT) -> None:
-    """Make the manifest of every uitvoerder whose batches are all built and that has none yet. Of a night everybody
-    gets one; of a spoed round only who has a batch in it.
-
-    Two shards that end together may both make one: the register takes the first. One whose key cannot encrypt has to
-    wait; `bundle` names it.
-    """
-    receivers = exchange.config.uitvoerders.keys() - exchange.shut(nu())
-    if volgnr != NIGHT:
-        members = sa.select(batch.c.uitvoerder).where(batch.c.nacht == night, batch.c.volgnr == volgnr)
-        with exchange.register.connect() as db:
-            receivers &= set(db.scalars(members))
-    for uitvoerder in sorted(receivers):
-        _manifest(exchange, exchange.config.uitvoerders[uitvoerder], night, volgnr, nu)
-
-
-def _manifest(exchange: Exchange, receiver: Uitvoerder, night: date, volgnr: int, nu: Callable[[], datetime]) -> None:
-    stem = manifest_stem(receiver.id, night, volgnr)
-    with exchange.register.connect() as db:
-        named = zending.c.naam.startswith(f"{stem}.", autoescape=True)
-        exists = db.scalar(sa.select(zending.c.id).where(zending.c.ontvanger == receiver.id, named))
-        rows = list(
-            db.execute(
-                sa.select(batch, zending.c.grootte, zending.c.sha256)
-                .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
-                .where(batch.c.nacht == night, batch.c.volgnr == volgnr, batch.c.uitvoerder == receiver.id)
-            )
-        )
-    if exists is not None or any(row.staat != states.Batch.GEBOUWD for row in rows):
-        return
-    if not rows and not receiver.levering.levert_op(night):  # not one of its nights
-        return
-    name, served = levering.name(receiver, stem), levering.served(receiver, night) if volgnr == NIGHT else []
-    table = batches.manifest(receiver.id, night, served, [row._asdict() for row in rows])
-    built = [encrypted(exchange, receiver, levering.content(receiver, name, table), "MANIFEST", "uit", name, night)]
-    ids = [row.id for row in sorted(rows, key=lambda row: row.gemeentecode)]
-    with exchange.register.connect() as db:
-        kept = {
-            row.batch_id: row.signaal_nrs for row in db.execute(sa.select(sjabloon).where(sjabloon.c.batch_id.in_(ids)))
-        }
-    form = feedback.template([kept[id] for id in ids if id in kept])
-    if form.num_rows:  # a CSV for everybody: that is what comes back
-        name = f"VS_TK_SJABLOON_{receiver.id}_{night:%Y%m%d}_{volgnr:03d}.csv.pgp"
-        built.insert(0, encrypted(exchange, receiver, csvbytes.to_csv(form), "SJABLOON", "uit", name, night))
-    try:
-        with exchange.register.begin() as db:
-            db.execute(sjabloon.delete().where(sjabloon.c.batch_id.in_(ids)))
-            outbox.add(db, nu(), built)
-    except StateConflict:  # another shard was first
-        for one in built:
-            exchange.archive.remove(one.archief)

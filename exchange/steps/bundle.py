@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from exchange.context import Exchange, local_date
 from exchange.register import ledger, states
-from exchange.register.tables import aanlevering, batch, nacht, partij, uitzondering
+from exchange.register.tables import aanlevering, batch, nacht, partij, ronde, uitzondering
 from exchange.steps import levering, unwanted, verdeeld
 from schemas import gemeenten
 
@@ -57,6 +57,7 @@ def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Bundl
             members = _served(exchange, _waiting(db), night, without)
             empty = [place for place in levering.empty_batches(exchange.config, night) if place[0] not in without]
             _freeze(exchange, db, night, NIGHT, members, empty)
+            _open(db, night, NIGHT, exchange.config.uitvoerders.keys() - _not_tonight(exchange, night))
             batches, rows = _size(db, night, NIGHT)
             ledger.append(db, moment, "NACHT_BEVROREN", {"nacht": str(night), "batches": batches, "regels": rows})
         left = [(row, _receiver(exchange, row, night)) for row in _waiting(db)]
@@ -86,6 +87,8 @@ def bundle_spoed(exchange: Exchange, nu: Callable[[], datetime]) -> int | None:
         last = db.scalar(sa.select(sa.func.max(batch.c.volgnr)).where(batch.c.nacht == night))
         volgnr = max(int(last or 0), NIGHT) + 1
         _freeze(exchange, db, night, volgnr, members)
+        within = sa.select(batch.c.uitvoerder).where(batch.c.nacht == night, batch.c.volgnr == volgnr)
+        _open(db, night, volgnr, set(db.scalars(within)))
         batches, rows = _size(db, night, volgnr)
         counts = {"batches": batches, "regels": rows}
         ledger.append(db, moment, "SPOED_BEVROREN", {"nacht": str(night), "volgnr": volgnr, **counts})
@@ -162,6 +165,13 @@ def _freeze(
     if assigned:
         to_batch = partij.update().where(partij.c.id == sa.bindparam("partij_id"))
         db.execute(to_batch.values(batch_id=sa.bindparam("made")), assigned)
+
+
+def _open(db: sa.Connection, night: date, volgnr: int, receivers: Iterable[str]) -> None:
+    """Every receiver of a round is owed a manifest: of the night who has it among its days, zeros too; of spoed who has
+    a batch in it."""
+    if rounds := [{"nacht": night, "volgnr": volgnr, "uitvoerder": one} for one in sorted(receivers)]:
+        db.execute(ronde.insert(), rounds)
 
 
 def _waiting(db: sa.Connection) -> list[sa.Row[Any]]:

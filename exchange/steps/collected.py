@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,10 +15,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from exchange.configuration import Levering
+from exchange.faults import FileFault
 from exchange.register import states
 from exchange.register.tables import zending
+from exchange.sentences import sentence
 from exchange.sftp import Connection
 from exchange.sftp.connection import RemoteFile
+
+log = logging.getLogger(__name__)
 
 Rows = Sequence[sa.Row[Any]]
 
@@ -40,16 +45,24 @@ def past(db: sa.Connection, receiver: str, levering: Levering, moment: datetime)
 
 
 def collected(connection: Connection, levering: Levering, rows: Rows) -> Rows:
-    """Of published `rows` those that the receiver took; none where the profile says that it does not show."""
+    """Of published `rows` those that the receiver took; none where the profile says that it does not show.
+
+    Absence counts only for what we saw under its own name: that is what published means.
+    """
+    if levering.afhalen == "verdwenen":
+        shown = _shown(connection, {row.map for row in rows})
+        return [row for row in rows if row.map in shown and row.naam not in shown[row.map]]
+    return confirmed(connection, levering, rows)
+
+
+def confirmed(connection: Connection, levering: Levering, rows: Rows) -> Rows:
+    """Of `rows` those of which something stands there that only comes of collecting."""
     if levering.afhalen == "verplaatst":
         shown = _shown(connection, {_moved(levering, row.map) for row in rows})
         return [row for row in rows if row.naam in shown.get(_moved(levering, row.map), ())]
     if levering.afhalen == "bevestigd":
         shown = _shown(connection, {row.map for row in rows})
         return [row for row in rows if f"{row.naam}.ok" in shown.get(row.map, ())]
-    if levering.afhalen == "verdwenen":
-        shown = _shown(connection, {row.map for row in rows})
-        return [row for row in rows if row.map in shown and row.naam not in shown[row.map]]
     return []
 
 
@@ -57,12 +70,17 @@ def removed(connection: Connection, rows: Rows) -> Rows:
     """Remove `rows` from where we put them; returns those that stand there no longer. What is not ours by its bytes
     stays: somebody gave it the name of ours."""
     shown = _shown(connection, {row.map for row in rows})
-    there = [row for row in rows if row.map in shown]
-    for row in there:
-        file = shown[row.map].get(row.naam)
+    return [row for row in rows if row.map in shown and _removed(connection, row, shown[row.map].get(row.naam))]
+
+
+def _removed(connection: Connection, row: sa.Row[Any], file: RemoteFile | None) -> bool:
+    try:
         if file is not None and ours(connection, row, file):
             connection.remove(f"{row.map}/{row.naam}")
-    return there
+    except FileFault as fault:  # the others go all the same; this one is tried again
+        log.warning("zending %d: %s", row.id, sentence(fault))
+        return False
+    return True
 
 
 def ours(connection: Connection, row: sa.Row[Any], file: RemoteFile) -> bool:

@@ -17,7 +17,7 @@ from exchange.configuration import Melder, Partner
 from exchange.context import Exchange, local_date
 from exchange.faults import StateConflict
 from exchange.register import leases, ledger, outbox
-from exchange.register.balance import PUBLISHED
+from exchange.register.states import PUBLISHED
 from exchange.register.tables import aanlevering, batch, partij, uitzondering, zending
 from exchange.steps import answers, frozen
 from transforms import answer, csvbytes
@@ -51,13 +51,13 @@ def _report(
     moment, number = nu(), answers.next_number(exchange, account.id)
     day = local_date(moment)
     given = f"VS_DOORGEZET_{partner.id}_{day:%Y%m%d}_{number:06d}.csv.pgp"
-    archief = answers.archive_name(account.id)
+    archief, key = answers.archive_name(account.id), answers.recipient(exchange, account, moment)
     with exchange.register.connect() as db:
         head = ledger.head(db)
     told: Counter[str] = Counter()
     with (
         exchange.archive.target(archief) as path,
-        exchange.keyring.encryptor(path, account.pgp.vingerafdrukken[0]) as stream,
+        exchange.keyring.encryptor(path, key) as stream,
     ):
         stream.write(csvbytes.to_csv(answer.header()))
         for file, rows in _by_file(exchange, parts):
@@ -66,7 +66,7 @@ def _report(
             told.update(rows["staat"].to_pylist())
         to = Answered(number, moment, partner.id, given, "", head)
         stream.write(csvbytes.to_csv(answer.doorgezet_bestand(to, told), header=False))
-    built = outbox.Built(account.id, "DOORGEZET", answers.FOLDER, given, archief, stream.sha256, stream.size)
+    built = outbox.Built(account.id, "DOORGEZET", answers.FOLDER, given, archief, stream.sha256, stream.size, key)
     with exchange.register.begin() as db:
         leases.renew(db, lease, nu())
         outbox.take_numbers(db, account.id, "terugmelding", number, 1)

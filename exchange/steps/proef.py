@@ -58,11 +58,9 @@ def wipe(exchange: Exchange, account: str, connection: Connection, nu: Callable[
             return  # publish looks at the same files just now: at the next intake
         gone = collected.removed(connection, told)
         if gone:
-            facts = [{"zending": row.id, "sha256": row.sha256} for row in gone]
             with exchange.register.begin() as db:
                 leases.renew(db, lease, moment)
                 outbox.move(db, [row.id for row in gone], states.Zending.VERWIJDERD, moment)
-                ledger.append(db, moment, f"ZENDING_{states.Zending.VERWIJDERD}", *facts)
 
 
 def _record_files(exchange: Exchange, nrs: list[int], moment: datetime) -> None:

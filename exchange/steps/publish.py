@@ -1,85 +1,99 @@
-"""publish: the one way out. Moves every zending GEBOUWD -> GEUPLOAD -> GEPUBLICEERD, effectively once.
+"""publish: the one way out. Visits every party for which something waits; `placing` says how a file comes to stand
+there.
 
-The temporary upload is verified and *recorded* before the rename that makes it visible. After a crash in GEUPLOAD
-what stands at the receiver decides: the temporary name -> rename; the final name -> record; both -> remove the
-temporary one, if the other is ours by its bytes (some servers rename in two steps); neither -> it was renamed and
-collected, so record it and never upload again.
-
-A night's files wait for the hour of their uitvoerder's profile; what stood there for as long as it says, is removed.
-The first visit of a day also places the list of gemeenten of a partner (`aansluitlijst`).
+A visit sees first what was collected, places what waits, lets evidence settle what is doubtful (`onzeker`), makes the
+manifests of rounds that are complete now (`manifest`) and places those, and removes what stood there for as long as its
+receiver's profile says. A night's files wait for the hour of that profile. The first visit of a day also places the
+list of gemeenten of a partner (`aansluitlijst`).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
-from exchange.configuration import Levering
 from exchange.context import Exchange, local_date
-from exchange.faults import PartyFault, TargetExists
-from exchange.register import leases, ledger, outbox, states
+from exchange.faults import FileFault, PartyFault
+from exchange.register import leases, outbox, states
 from exchange.register.tables import zending
 from exchange.sentences import sentence
-from exchange.sftp import Connection
-from exchange.steps import aansluitlijst, collected
+from exchange.steps import aansluitlijst, collected, manifest, onzeker, placing, rekey
+from exchange.steps.visit import Visit
 
 log = logging.getLogger(__name__)
 
-#: Files that go through the two states together.
-TOGETHER = 16
+#: How often a visit tries what a server refused, or what has to be uploaded once more.
+ROUNDS = 3
 
 
 @dataclass(frozen=True)
 class PublishResult:
     """How many files became visible, how many earlier ones were found collected, how many were removed because their
-    time at the receiver is over, and the parties (ids) where not everything succeeded or that are not in the
-    configuration any more: those are tried again."""
+    time at the receiver is over, the parties (ids) where not everything succeeded or that are not in the configuration
+    any more (those are tried again), and per doubtful zending its number and receiver."""
 
     gepubliceerd: int
     opgehaald: int
     verwijderd: int
     uitgesteld: list[str]
+    onzeker: list[str]
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Outcome:
-    ontvanger: str
-    gepubliceerd: int = 0
+    """What one visit brought; `waits` when something has to be tried again."""
+
+    placed: placing.Placed = field(default_factory=placing.Placed)
     opgehaald: int = 0
     verwijderd: int = 0
-    uitgesteld: bool = False
+    held: bool = False
+    refused: bool = False
+
+    @property
+    def waits(self) -> bool:
+        return self.held or self.refused or self.placed.late
 
 
 def publish(exchange: Exchange, nu: Callable[[], datetime]) -> PublishResult:
-    """Publish what waits: receivers side by side, per receiver in the order of the outbox, stopping at its first
-    failure. A fault that is not the receiver's is raised when all others have been served."""
+    """Publish what waits: receivers side by side, per receiver in the order of the outbox. A fault that is not the
+    receiver's is raised when all others have been served."""
     moment = nu()
-    with exchange.register.connect() as db:
-        receivers = {row.ontvanger for row in outbox.waiting(db) if _due(exchange, row, moment)}
-        receivers |= {
-            one.id for one in exchange.config.uitvoerders.values() if collected.past(db, one.id, one.levering, moment)
-        }
+    receivers = _receivers(exchange, moment)
     lists = aansluitlijst.due(exchange, local_date(moment))
     known = exchange.config.partners.keys() | exchange.config.uitvoerders.keys()
     gone = receivers - known  # taken out of the configuration: a beheerder has to say where their files go
     with ThreadPoolExecutor(exchange.config.intake.threads) as pool:
-        asked = [
-            pool.submit(_to_party, exchange, receiver, lists.get(receiver), nu)
+        asked = {
+            receiver: pool.submit(_to_party, exchange, receiver, lists.get(receiver), nu)
             for receiver in sorted((receivers & known) | lists.keys())
-        ]
-    outcomes = [one.result() for one in asked]  # a fault of one is raised when all the others have been served
+        }
+    outcomes = {receiver: one.result() for receiver, one in asked.items()}  # raises when all others have been served
+    with exchange.register.connect() as db:
+        doubts = outbox.doubtful(db)
     return PublishResult(
-        gepubliceerd=sum(outcome.gepubliceerd for outcome in outcomes),
-        opgehaald=sum(outcome.opgehaald for outcome in outcomes),
-        verwijderd=sum(outcome.verwijderd for outcome in outcomes),
-        uitgesteld=sorted({*gone, *(outcome.ontvanger for outcome in outcomes if outcome.uitgesteld)}),
+        gepubliceerd=sum(one.placed.visible for one in outcomes.values()),
+        opgehaald=sum(one.opgehaald for one in outcomes.values()),
+        verwijderd=sum(one.verwijderd for one in outcomes.values()),
+        uitgesteld=sorted({*gone, *(receiver for receiver, one in outcomes.items() if one.waits)}),
+        onzeker=[f"{row.id} ({row.ontvanger})" for row in doubts],
     )
+
+
+def _receivers(exchange: Exchange, moment: datetime) -> set[str]:
+    """The parties (ids) to visit: something waits for them, is doubtful, or stood there long enough."""
+    with exchange.register.connect() as db:
+        found = {row.ontvanger for row in outbox.waiting(db) if _due(exchange, row, moment)}
+        found |= {row.ontvanger for row in outbox.doubtful(db)}
+        found |= manifest.due(exchange, db, moment).keys()
+        uitvoerders = exchange.config.uitvoerders.values()
+        return found | {one.id for one in uitvoerders if collected.past(db, one.id, one.levering, moment)}
 
 
 def _due(exchange: Exchange, row: sa.Row[Any], moment: datetime) -> bool:
@@ -90,114 +104,101 @@ def _due(exchange: Exchange, row: sa.Row[Any], moment: datetime) -> bool:
     return moment >= receiver.levering.niet_voor(row.nacht)
 
 
-def _levering(exchange: Exchange, receiver: str) -> Levering:
-    """A partner has no profile of delivery: it is the same for all."""
-    uitvoerder = exchange.config.uitvoerders.get(receiver)
-    return uitvoerder.levering if uitvoerder else Levering()
-
-
 def _to_party(exchange: Exchange, receiver: str, listed: bytes | None, nu: Callable[[], datetime]) -> _Outcome:
-    done = gone = cleared = 0
+    outcome = _Outcome()
     with leases.held(exchange.register, f"publish:{receiver}", nu) as lease:
         if lease is None:  # somebody else is at it, and may have begun before our files were there
-            return _Outcome(receiver, uitgesteld=True)
-        moment = nu()
-        with exchange.register.connect() as db:
-            rows = [row for row in outbox.waiting(db, receiver) if _due(exchange, row, moment)]
+            return _Outcome(held=True)
+        party = exchange.config.partij(receiver)
         try:
-            with exchange.connect(exchange.config.partij(receiver)) as connection:
-                gone = _see_collected(exchange, connection, receiver, lease, nu)
-                for folder in sorted({row.map for row in rows}):
-                    connection.ensure_folder(folder)
-                for at in range(0, len(rows), TOGETHER):
-                    done += _publish_some(exchange, connection, rows[at : at + TOGETHER], lease, nu)
-                cleared = _clear(exchange, connection, receiver, lease, nu)
-                if listed is not None:
-                    aansluitlijst.place(exchange, connection, receiver, listed, local_date(moment))
-        except (PartyFault, TargetExists) as fault:
-            # never the name: an answer is named after a file that the partner may have named after somebody
-            taken = f"{receiver}: een ander bestand heeft de naam van het onze; er is niets overschreven"
-            log.warning("%s", taken if isinstance(fault, TargetExists) else sentence(fault))
-            return _Outcome(receiver, done, gone, cleared, True)
-    return _Outcome(receiver, done, gone, cleared)
+            with exchange.connect(party) as connection:
+                _serve(Visit(exchange, party, connection, lease, nu), listed, outcome)
+        except PartyFault as fault:
+            log.warning("%s", sentence(fault))
+            outcome.refused = True
+    return outcome
 
 
-def _publish_some(
-    exchange: Exchange,
-    connection: Connection,
-    rows: Sequence[sa.Row[Any]],
-    lease: leases.Lease,
-    nu: Callable[[], datetime],
-) -> int:
-    """A few files through both states together, so that the register is asked twice and not twice per file."""
-    names = {row.id: (f"{row.map}/.{row.naam}.{row.id}.tmp", f"{row.map}/{row.naam}") for row in rows}
-    fresh = [row for row in rows if row.staat == states.Zending.GEBOUWD]
-    for row in rows:
-        if row not in fresh:
-            _finish_upload(connection, row, *names[row.id])
-    for row in fresh:
-        with exchange.archive.open(row.archief) as ciphertext:
-            connection.put(ciphertext, names[row.id][0], row.grootte)
-    if fresh:
-        _record(exchange, fresh, states.Zending.GEUPLOAD, lease, nu)
-    for row in fresh:
-        connection.rename(*names[row.id])
-    _record(exchange, rows, states.Zending.GEPUBLICEERD, lease, nu)
-    return len(rows)
+def _serve(visit: Visit, listed: bytes | None, outcome: _Outcome) -> None:
+    """Every part of a visit; one that the server refuses keeps none of the others from being done."""
+
+    def seen() -> None:
+        outcome.opgehaald = _see_collected(visit)
+
+    def cleared() -> None:
+        outcome.verwijderd = _clear(visit)
+
+    def placed() -> None:
+        _place(visit, outcome)
+        onzeker.settle(visit)
+
+    def list_placed() -> None:
+        if listed is not None:
+            day = local_date(visit.nu())
+            aansluitlijst.place(visit.exchange, visit.connection, visit.receiver.id, listed, day)
+
+    for part in (seen, placed, lambda: manifest.make(visit), placed, cleared, list_placed):
+        with _alone(outcome):
+            part()
 
 
-def _finish_upload(connection: Connection, row: sa.Row[Any], temporary: str, final: str) -> None:
-    """What an interrupted run left: see the module's docstring. Raises TargetExists when the name is another's."""
-    left, visible = connection.stat(temporary), connection.stat(final)
-    if left and visible:
-        if not collected.ours(connection, row, visible):
-            raise TargetExists(final)
-        connection.remove(temporary)
-    elif left:
-        connection.rename(temporary, final)
+@contextmanager
+def _alone(outcome: _Outcome) -> Iterator[None]:
+    try:
+        yield
+    except FileFault as fault:
+        log.warning("%s", sentence(fault))
+        outcome.refused = True
 
 
-def _see_collected(
-    exchange: Exchange, connection: Connection, receiver: str, lease: leases.Lease, nu: Callable[[], datetime]
-) -> int:
+def _place(visit: Visit, outcome: _Outcome) -> None:
+    """Place what waits; what a server refused, or lost, is tried a few times more."""
+    for _ in range(ROUNDS):
+        held = rekey.renew(visit, _waiting(visit))
+        rows = [row for row in _waiting(visit) if row.id not in held]
+        reachable = _folders(visit, outcome, {row.map for row in rows})
+        outcome.held, outcome.placed.late = bool(held), False
+        placing.place(visit, [row for row in rows if row.map in reachable], outcome.placed)
+        if not outcome.placed.late:
+            return
+
+
+def _folders(visit: Visit, outcome: _Outcome, wanted: set[str]) -> set[str]:
+    """Make the folders that are missing; returns those that are there."""
+    found = set()
+    for folder in sorted(wanted):
+        with _alone(outcome):
+            visit.connection.ensure_folder(folder)
+            found.add(folder)
+    return found
+
+
+def _waiting(visit: Visit) -> list[sa.Row[Any]]:
+    moment = visit.nu()
+    with visit.exchange.register.connect() as db:
+        return [row for row in outbox.waiting(db, visit.receiver.id) if _due(visit.exchange, row, moment)]
+
+
+def _see_collected(visit: Visit) -> int:
     """Record published files that the receiver took away; returns how many."""
-    levering = _levering(exchange, receiver)
-    if levering.afhalen == "onbekend":
+    if visit.levering.afhalen == "onbekend":
         return 0
-    query = sa.select(zending).where(zending.c.ontvanger == receiver, zending.c.staat == states.Zending.GEPUBLICEERD)
-    with exchange.register.connect() as db:
+    query = sa.select(zending).where(
+        zending.c.ontvanger == visit.receiver.id, zending.c.staat == states.Zending.GEPUBLICEERD
+    )
+    with visit.exchange.register.connect() as db:
         # of a file whose time is over, a run that stopped half-way may have removed it: nobody can say who did
-        over = {row.id for row in collected.past(db, receiver, levering, nu())}
+        over = {row.id for row in collected.past(db, visit.receiver.id, visit.levering, visit.nu())}
         rows = [row for row in db.execute(query) if row.id not in over]
-    gone = collected.collected(connection, levering, rows)
-    if gone:
-        _record(exchange, gone, states.Zending.OPGEHAALD, lease, nu)
+    gone = collected.collected(visit.connection, visit.levering, rows)
+    visit.record({states.Zending.OPGEHAALD: [row.id for row in gone]})
     return len(gone)
 
 
-def _clear(
-    exchange: Exchange, connection: Connection, receiver: str, lease: leases.Lease, nu: Callable[[], datetime]
-) -> int:
+def _clear(visit: Visit) -> int:
     """Remove files whose time at the receiver is over; returns how many."""
-    with exchange.register.connect() as db:
-        rows = collected.past(db, receiver, _levering(exchange, receiver), nu())
-    gone = collected.removed(connection, rows)
-    if gone:
-        _record(exchange, gone, states.Zending.VERWIJDERD, lease, nu)
+    with visit.exchange.register.connect() as db:
+        rows = collected.past(db, visit.receiver.id, visit.levering, visit.nu())
+    gone = collected.removed(visit.connection, rows)
+    visit.record({states.Zending.VERWIJDERD: [row.id for row in gone]})
     return len(gone)
-
-
-def _record(
-    exchange: Exchange,
-    rows: Sequence[sa.Row[Any]],
-    target: states.Zending,
-    lease: leases.Lease,
-    nu: Callable[[], datetime],
-) -> None:
-    moment = nu()
-    with exchange.register.begin() as db:
-        leases.renew(db, lease, moment)
-        outbox.move(db, [row.id for row in rows], target, moment)
-        if target is not states.Zending.GEUPLOAD:
-            facts = [{"zending": row.id, "sha256": row.sha256} for row in rows]
-            ledger.append(db, moment, f"ZENDING_{target}", *facts)

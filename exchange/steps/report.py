@@ -12,14 +12,15 @@ from exchange.context import Exchange, local_date
 from exchange.faults import BalanceFault
 from exchange.register import balance, ledger
 from exchange.register.tables import nacht
-from exchange.steps import build, delivered, outcomes, publish
+from exchange.steps import delivered, outcomes, publish
 
 
 @dataclass(frozen=True)
 class ReportResult:
     """Whether the night balances, its totals, the parties (ids) whose files still wait, the partners (ids) who are
     told nothing because the key cannot encrypt, or because they have no account and the one that they name has no
-    machtiging today, and frozen batches (night and gemeentecode) that were never built."""
+    machtiging today, frozen batches (night and gemeentecode) that were never built, and per doubtful zending its
+    number and receiver."""
 
     klopt: bool
     totalen: dict[str, int]
@@ -27,6 +28,7 @@ class ReportResult:
     zonder_sleutel: list[str]
     zonder_machtiging: list[str]
     niet_gebouwd: list[str]
+    onzeker: list[str]
 
 
 def report(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> ReportResult:
@@ -37,12 +39,11 @@ def report(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Repor
     moment, config = nu(), exchange.config
     hearing = {id: config.hoort(one, local_date(moment)) for id, one in config.melders.items()}
     accounts = {id: account for id, account in hearing.items() if account}
-    build.manifests(exchange, night, nu)  # where a shard was stopped between its last batch and the manifest
     with ThreadPoolExecutor(2) as pool:  # gpg works on one answer while the next is made
         asked = {
             id: pool.submit(_tell, exchange, config.melders[id], account, night, nu)
             for id, account in accounts.items()
-            if exchange.keyring.can_encrypt(account.pgp.vingerafdrukken[0], moment)
+            if exchange.receiving_key(account, moment)
         }
     elsewhere = [partner for partner, told in asked.items() if not told.result()]
     published = publish.publish(exchange, nu)
@@ -55,7 +56,7 @@ def report(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Repor
         _close(exchange, night, proof.totals, nu)
     shut, unheard = sorted(accounts.keys() - asked.keys()), sorted(hearing.keys() - accounts.keys())
     late = sorted({*published.uitgesteld, *elsewhere})
-    return ReportResult(proof.klopt, dict(proof.totals), late, shut, unheard, unbuilt)
+    return ReportResult(proof.klopt, dict(proof.totals), late, shut, unheard, unbuilt, published.onzeker)
 
 
 def _tell(exchange: Exchange, partner: Melder, account: Partner, night: date, nu: Callable[[], datetime]) -> bool:

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import sqlalchemy as sa
 
-from exchange.context import Exchange, local_date
+from exchange.context import Exchange
 from exchange.register import states
-from exchange.register.tables import batch, zending
+from exchange.register.tables import batch
 from exchange.steps import build, bundle
-
-#: How far back a manifest that is missing is made; later a beheerder has been told for days.
-_BEGUN = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -34,25 +31,18 @@ def spoed(exchange: Exchange, nu: Callable[[], datetime]) -> SpoedResult:
     bundle.bundle_spoed(exchange, nu)
     built = [
         build.build(exchange, night, codes, nu, volgnr)
-        for night, volgnr in _unfinished(exchange, local_date(nu()) - _BEGUN)
+        for night, volgnr in _unfinished(exchange)
         for codes in build.shards(exchange, night, 1, volgnr)
     ]
     return SpoedResult(sum(one.batches for one in built), sum(one.regels for one in built))
 
 
-def _unfinished(exchange: Exchange, since: date) -> list[tuple[date, int]]:
-    """Rounds (nacht, volgnr) with a batch that is not built or a receiver without its manifest."""
-    rounds = sa.select(batch.c.nacht, batch.c.volgnr, batch.c.uitvoerder, batch.c.staat).where(
-        batch.c.volgnr != bundle.NIGHT, sa.or_(batch.c.nacht >= since, batch.c.staat == states.Batch.BEVROREN)
+def _unfinished(exchange: Exchange) -> list[tuple[date, int]]:
+    """Rounds (nacht, volgnr) with a batch that is not built."""
+    frozen = sa.select(batch.c.nacht, batch.c.volgnr).where(
+        batch.c.volgnr != bundle.NIGHT, batch.c.staat == states.Batch.BEVROREN
     )
-    told = sa.select(zending.c.naam).where(zending.c.soort == "MANIFEST", zending.c.nacht >= since)
     with exchange.register.connect() as db:
-        stems = {name.partition(".")[0] for name in db.scalars(told)}
-        return sorted(
-            {
-                (row.nacht, row.volgnr)
-                for row in db.execute(rounds.distinct())
-                if row.staat == states.Batch.BEVROREN
-                or build.manifest_stem(row.uitvoerder, row.nacht, row.volgnr) not in stems
-            }
-        )
+        return [
+            (row.nacht, row.volgnr) for row in db.execute(frozen.distinct().order_by(batch.c.nacht, batch.c.volgnr))
+        ]

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 
 from exchange.context import Exchange
 from exchange.register import signalen
-from exchange.register.balance import PUBLISHED
+from exchange.register.states import PUBLISHED
 from exchange.register.tables import batch, partij, uitzondering, zending
 from exchange.steps import frozen, history
 from transforms import identity, verdict

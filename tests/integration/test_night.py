@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from exchange import pgp, register
 from exchange.context import Exchange, local_date, open_exchange
-from exchange.register import ledger, outbox, states
+from exchange.register import ledger, outbox
 from exchange.register.tables import aanlevering, signaal, zending
 from exchange.sandbox import files
 from exchange.sandbox.create import Sandbox, create, read_expected
@@ -304,26 +304,6 @@ def test_a_night_stopped_between_any_two_steps_and_begun_again_ends_the_same(exc
     assert now["balans"]["doorgezet"] == sum(row["regels"] for row in now["batches"])
     night(exchange, clock)
     assert status(exchange) == now
-
-
-@pytest.mark.parametrize("left", ["temporary", "final", "both", "collected"])
-def test_an_upload_that_was_not_recorded_is_finished_whatever_stands_there(exchange, clock, left):
-    """Stopped in GEUPLOAD: temp there, final there, both, or renamed and collected before it was recorded."""
-    for _, step in steps(exchange, clock)[:2]:
-        step()
-    with exchange.register.begin() as db:
-        row = next(one for one in outbox.waiting(db) if one.soort == "CONTROLE")
-        outbox.move(db, [row.id], states.Zending.GEUPLOAD, clock())
-    folder = root(exchange) / "sftp" / row.ontvanger / row.map
-    content = exchange.archive.open(row.archief).read()
-    temporary, final = folder / f".{row.naam}.{row.id}.tmp", folder / row.naam
-    for path in {"temporary": [temporary], "final": [final], "both": [temporary, final], "collected": []}[left]:
-        path.write_bytes(content)
-    publish.publish(exchange, clock)
-    assert not temporary.exists()
-    assert final.exists() == (left != "collected")  # collected is never sent again
-    with exchange.register.connect() as db:
-        assert db.scalar(sa.select(zending.c.staat).where(zending.c.id == row.id)) == states.Zending.GEPUBLICEERD
 
 
 def test_an_upload_begun_but_not_recorded_starts_over(exchange, clock):

@@ -99,24 +99,6 @@ def test_two_workers_that_build_the_same_batches_leave_each_once(exchange, secon
     whole(exchange, clock)
 
 
-def test_a_manifest_is_made_once_whoever_comes_first_and_by_the_report_if_nobody_did(exchange, second, clock):
-    frozen(exchange, clock)
-    build.build(exchange, DAY, build.shards(exchange, DAY, 1)[0], clock)
-    every = sorted(exchange.config.uitvoerders)
-    assert manifests(exchange) == every
-    for again in (lambda: _both(build.manifests, (exchange, second), clock), lambda: whole(exchange, clock)):
-        with exchange.register.begin() as db:  # as if the worker was stopped after its last batch
-            db.execute(zending.delete().where(zending.c.soort == "MANIFEST"))
-        again()
-        assert manifests(exchange) == every
-
-
-def _both(work, exchanges, clock) -> None:
-    with ThreadPoolExecutor(2) as pool:
-        for one in [pool.submit(work, exchange, DAY, clock) for exchange in exchanges]:
-            one.result()
-
-
 def test_a_night_of_which_a_batch_was_never_built_stays_open(exchange, clock):
     frozen(exchange, clock)
     codes = build.shards(exchange, DAY, 1)[0]

@@ -258,7 +258,7 @@ def test_a_melding_holds_what_came_in_the_six_months_up_to_its_newest_signal(eng
             check(db, nr, block.set_column(at, "ontvangen_op", pa.array([date(2026, month, 10)])))
             in_a_batch(db, nr)
             sent: list[int] = []
-            outbox.add(db, NU, [outbox.Built("u", "BATCH", "uit", f"b{nr}", "x", "ab", 1)], sent.extend)
+            outbox.add(db, NU, [outbox.Built("u", "BATCH", "uit", f"b{nr}", "x", "ab", 1, None)], sent.extend)
             for state in (states.Zending.GEUPLOAD, states.Zending.GEPUBLICEERD):
                 outbox.move(db, sent, state, NU)
             db.execute(batch.update().where(batch.c.nacht == date(2026, 11, nr)).values(zending_id=sent[0]))
@@ -342,7 +342,7 @@ def test_the_ledger_chains_and_a_changed_entry_is_found(engine):
 def test_a_zending_moves_only_along_its_states(engine):
     with engine.begin() as db:
         made: list[int] = []
-        file = outbox.Built("gemeente-x", "BATCH", "uit/0363", "b.csv.pgp", "v/b", "ab", 3)
+        file = outbox.Built("gemeente-x", "BATCH", "uit/0363", "b.csv.pgp", "v/b", "ab", 3, None)
         outbox.add(db, NU, [file], made.extend)
         with pytest.raises(StateConflict):
             outbox.move(db, made, states.Zending.GEPUBLICEERD, NU)
