@@ -109,8 +109,13 @@ class Exchange:
         return {
             uitvoerder.id
             for uitvoerder in self.config.uitvoerders.values()
-            if not self.keyring.can_encrypt(uitvoerder.pgp.vingerafdrukken[0], moment)
+            if self.receiving_key(uitvoerder, moment) is None
         }
+
+    def receiving_key(self, party: Partij, moment: datetime) -> str | None:
+        """The first fingerprint of the party to which can be encrypted at `moment`; None where there is none."""
+        able = (one for one in party.pgp.vingerafdrukken if self.keyring.can_encrypt(one, moment))
+        return next(able, None)
 
     def connect(self, party: Partij) -> AbstractContextManager[Connection]:
         """Log in to the party's own account with our SSH key (see `exchange.sftp.connect` for the faults)."""

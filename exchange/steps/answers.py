@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from exchange.configuration import Melder, Partij, Uitvoerder
 from exchange.context import AMSTERDAM, Exchange
+from exchange.faults import PgpFault
 from exchange.register import ledger, outbox
 from exchange.register.aanleveringen import Received
 from exchange.steps import levering
@@ -64,9 +65,9 @@ def ontvangst(
     """
     table = answer.ontvangst(to_file(exchange, file, number, moment), *reden, gelezen=gelezen)
     content = csvbytes.to_csv(table)
-    if exchange.keyring.can_encrypt(account.pgp.vingerafdrukken[0], moment):
+    if exchange.receiving_key(account, moment):
         given = name(file, "ONTVANGST", number)
-        return encrypted(exchange, account, content, "ONTVANGST", given, file.nr, to=folder(file))
+        return encrypted(exchange, account, content, "ONTVANGST", given, moment, file.nr, to=folder(file))
     given = name(file, "ONTVANGST", number, ".txt")
     return plain(exchange, account, content, "ONTVANGST", given, file.nr, to=folder(file))
 
@@ -98,6 +99,7 @@ class Controle:
     ) -> None:
         self._exchange, self._partner, self._file, self._number = exchange, partner, file, number
         self._account = exchange.config.partij(file.afzender)
+        self._key = recipient(exchange, self._account, moment)
         self.to = to_file(exchange, file, number, moment)
         self.night = expected_night(moment)
         self._nights: set[date] = set()  # in which accepted rows go
@@ -187,9 +189,16 @@ class Controle:
         if soort not in self._streams:
             self._paths[soort] = archive_name(self._account.id)
             path = self._open.enter_context(self._exchange.archive.target(self._paths[soort]))
-            recipient = self._account.pgp.vingerafdrukken[0]
-            self._streams[soort] = self._open.enter_context(self._exchange.keyring.encryptor(path, recipient))
+            self._streams[soort] = self._open.enter_context(self._exchange.keyring.encryptor(path, self._key))
         self._streams[soort].write(content)
+
+
+def recipient(exchange: Exchange, party: Partij, moment: datetime) -> str:
+    """The key to which is encrypted what `party` gets; raises PgpFault when none can any more since that was asked."""
+    key = exchange.receiving_key(party, moment)
+    if key is None:
+        raise PgpFault("versleutelen", f"geen sleutel van {party.id} kan nu versleutelen")
+    return key
 
 
 def archive_name(party: str) -> str:
@@ -207,14 +216,15 @@ def encrypted(
     content: bytes,
     soort: str,
     given: str,
-    nr: int | None,
+    moment: datetime,
+    nr: int | None = None,
     night: date | None = None,
     to: str = FOLDER,
 ) -> outbox.Built:
-    """Encrypt an answer into the archive; ready for the outbox."""
+    """Encrypt an answer into the archive, at `moment`; ready for the outbox."""
     archief = archive_name(account.id)
     with exchange.archive.target(archief) as path:
-        done = exchange.keyring.encrypt(content, path, account.pgp.vingerafdrukken[0])
+        done = exchange.keyring.encrypt(content, path, recipient(exchange, account, moment))
     return outbox.Built(account.id, soort, to, given, archief, done.sha256, done.size, nr, night)
 
 

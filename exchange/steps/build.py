@@ -113,14 +113,14 @@ def _encrypt_all(
     exchange.keyring  # noqa: B018  opened once, before the threads share it
     with ThreadPoolExecutor(2) as pool:
         while some := [(rows[id], table) for id, table in itertools.islice(made, 8)]:
-            built = list(pool.map(lambda one: _encrypt(exchange, *one), some))
+            built = list(pool.map(lambda one: _encrypt(exchange, one[0], one[1], nu()), some))
             _record(exchange, some, built, nu())
 
 
-def _encrypt(exchange: Exchange, row: sa.Row[Any], table: pa.Table) -> outbox.Built:
+def _encrypt(exchange: Exchange, row: sa.Row[Any], table: pa.Table, moment: datetime) -> outbox.Built:
     receiver = exchange.config.uitvoerders[row.uitvoerder]
     content, folder = levering.batch(receiver, row.bestand, table), levering.folder(receiver, row.gemeentecode)
-    return encrypted(exchange, receiver, content, "BATCH", folder, row.bestand, row.nacht)
+    return encrypted(exchange, receiver, content, "BATCH", folder, row.bestand, row.nacht, moment)
 
 
 def _record(
@@ -143,12 +143,19 @@ def _record(
 
 
 def encrypted(
-    exchange: Exchange, receiver: Uitvoerder, content: bytes, soort: str, folder: str, name: str, night: date
+    exchange: Exchange,
+    receiver: Uitvoerder,
+    content: bytes,
+    soort: str,
+    folder: str,
+    name: str,
+    night: date,
+    moment: datetime,
 ) -> outbox.Built:
-    """Encrypt `content` for `receiver` into the archive; ready for the outbox."""
+    """Encrypt `content` for `receiver` into the archive, at `moment`; ready for the outbox."""
     archief = answers.archive_name(receiver.id)
     with exchange.archive.target(archief) as path:
-        done = exchange.keyring.encrypt(content, path, receiver.pgp.vingerafdrukken[0])
+        done = exchange.keyring.encrypt(content, path, answers.recipient(exchange, receiver, moment))
     return outbox.Built(receiver.id, soort, folder, name, archief, done.sha256, done.size, nacht=night)
 
 
@@ -191,7 +198,8 @@ def _manifest(exchange: Exchange, receiver: Uitvoerder, night: date, volgnr: int
         return
     name, served = levering.name(receiver, stem), levering.served(receiver, night) if volgnr == NIGHT else []
     table = batches.manifest(receiver.id, night, served, [row._asdict() for row in rows])
-    built = [encrypted(exchange, receiver, levering.content(receiver, name, table), "MANIFEST", "uit", name, night)]
+    content, moment = levering.content(receiver, name, table), nu()
+    built = [encrypted(exchange, receiver, content, "MANIFEST", "uit", name, night, moment)]
     ids = [row.id for row in sorted(rows, key=lambda row: row.gemeentecode)]
     with exchange.register.connect() as db:
         kept = {
@@ -200,7 +208,8 @@ def _manifest(exchange: Exchange, receiver: Uitvoerder, night: date, volgnr: int
     form = feedback.template([kept[id] for id in ids if id in kept])
     if form.num_rows:  # a CSV for everybody: that is what comes back
         name = f"VS_TK_SJABLOON_{receiver.id}_{night:%Y%m%d}_{volgnr:03d}.csv.pgp"
-        built.insert(0, encrypted(exchange, receiver, csvbytes.to_csv(form), "SJABLOON", "uit", name, night))
+        content = csvbytes.to_csv(form)
+        built.insert(0, encrypted(exchange, receiver, content, "SJABLOON", "uit", name, night, moment))
     try:
         with exchange.register.begin() as db:
             db.execute(sjabloon.delete().where(sjabloon.c.batch_id.in_(ids)))

@@ -122,7 +122,7 @@ def _check_one(exchange: Exchange, nr: int, lease: leases.Lease, nu: Callable[[]
                 max_bytes=exchange.config.intake.max_bytes,
             ) as plaintext,
         ):
-            if not exchange.keyring.can_encrypt(account.pgp.vingerafdrukken[0], nu()):
+            if exchange.receiving_key(account, nu()) is None:
                 raise PgpRefusal("E-PGP-09")  # the answers could not be made
             return read(file, plaintext, lease, nu)
     except (PgpRefusal, FileRejected) as refusal:

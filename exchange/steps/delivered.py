@@ -57,7 +57,7 @@ def _report(
     told: Counter[str] = Counter()
     with (
         exchange.archive.target(archief) as path,
-        exchange.keyring.encryptor(path, account.pgp.vingerafdrukken[0]) as stream,
+        exchange.keyring.encryptor(path, answers.recipient(exchange, account, moment)) as stream,
     ):
         stream.write(csvbytes.to_csv(answer.header()))
         for file, rows in _by_file(exchange, parts):

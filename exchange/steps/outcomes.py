@@ -70,7 +70,7 @@ def _report(
         given = f"{stem}{number:06d}.csv.pgp"
         with exchange.register.connect() as db:
             to = Answered(number, moment, partner.id, given, "", ledger.head(db))
-        built = answers.encrypted(exchange, account, _content(to, rows), "UITKOMST", given, None, night)
+        built = answers.encrypted(exchange, account, _content(to, rows), "UITKOMST", given, moment, night=night)
     with exchange.register.begin() as db:
         leases.renew(db, lease, nu())
         terugkoppelingen.mark_told(db, partner.id, files, moment)

@@ -42,7 +42,7 @@ def report(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Repor
         asked = {
             id: pool.submit(_tell, exchange, config.melders[id], account, night, nu)
             for id, account in accounts.items()
-            if exchange.keyring.can_encrypt(account.pgp.vingerafdrukken[0], moment)
+            if exchange.receiving_key(account, moment)
         }
     elsewhere = [partner for partner, told in asked.items() if not told.result()]
     published = publish.publish(exchange, nu)
