@@ -188,11 +188,12 @@ class Keyring:
         return bytes(result.data)
 
     def can_encrypt(self, fingerprint: str, at: datetime) -> bool:
-        """Whether the key with this primary fingerprint can receive at that moment."""
+        """Whether the key with this primary fingerprint can receive at that moment: it holds, and so does a subkey (or
+        itself) that encrypts."""
         key = self._listed().get(fingerprint)
-        if key is None or "E" not in key["cap"] or key["trust"] in ("r", "e", "d", "i"):
+        if key is None or not _holds(key, at):
             return False
-        return not key["expires"] or int(key["expires"]) > at.timestamp()
+        return any("e" in one["cap"] and _holds(one, at) for one in (key, *key.get("subkey_info", {}).values()))
 
     def _encrypt_file(self, source: Any, target: Path, recipient: str) -> Any:
         try:
@@ -301,6 +302,13 @@ def _import(home: Path, public: Sequence[bytes]) -> None:
         for file, key in zip(files, public, strict=True):
             file.write_bytes(key)
         _gpg(home, ["--import", *map(str, files)])
+
+
+def _holds(key: dict[str, Any], at: datetime) -> bool:
+    """Whether a primary key or subkey is in force at that moment and now: gpg goes by the clock of this machine."""
+    if key["trust"] in ("r", "e", "d", "i") or int(key["date"]) > time.time():
+        return False
+    return not key["expires"] or int(key["expires"]) > max(at.timestamp(), time.time())
 
 
 def _digest(path: Path) -> tuple[str, int]:
