@@ -33,5 +33,9 @@ def record(
     zout = secrets.token_hex(16)
     values = {"tijdstip": nu, "besluit": genomen, "onderwerp": onderwerp, "reden": reden, "zout": zout}
     nr = db.execute(besluit.insert().values(**values).returning(besluit.c.nr)).scalar_one()
-    hashed = hashlib.sha256(f"{zout}\n{reden}".encode()).hexdigest()
-    ledger.append(db, nu, genomen, {**(gegevens or {}), "besluit": nr, "reden": hashed})
+    ledger.append(db, nu, genomen, {**(gegevens or {}), "besluit": nr, "reden": hashed(reden, zout)})
+
+
+def hashed(reden: str, zout: str) -> str:
+    """What the ledger keeps of a reason."""
+    return hashlib.sha256(f"{zout}\n{reden}".encode()).hexdigest()
