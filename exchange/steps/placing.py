@@ -17,7 +17,6 @@ A server that refuses one file, or will not say what stands there, keeps none of
 
 from __future__ import annotations
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -31,8 +30,6 @@ from exchange.register import outbox, states
 from exchange.sentences import sentence
 from exchange.steps import collected
 from exchange.steps.visit import Visit
-
-log = logging.getLogger(__name__)
 
 #: Files that go through the states together: the register is asked a few times per so many, and not per file.
 TOGETHER = 16
@@ -51,10 +48,17 @@ class Found(Enum):
 
 @dataclass
 class Placed:
-    """What became of the files of one visit: how many are visible now, and whether any was refused or begun anew."""
+    """What became of the files of one visit: how many are visible now, whether any must be tried again, and what was
+    said of those that were refused, by zending (id)."""
 
     visible: int = 0
     late: bool = False
+    refused: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def again(self) -> bool:
+        """Whether another round may bring more."""
+        return self.late or bool(self.refused)
 
 
 def place(visit: Visit, rows: Sequence[sa.Row[Any]], placed: Placed) -> None:
@@ -98,11 +102,10 @@ class _Lot:
             try:
                 work(row)
             except (FileFault, TargetExists) as fault:
-                self.placed.late = True
                 # never the name: an answer is named after a file that the partner may have named after somebody
                 taken = "een ander bestand heeft de naam van het onze; er is niets overschreven"
                 said = sentence(fault) if isinstance(fault, FileFault) else f"{self.visit.receiver.id}: {taken}"
-                log.warning("zending %d: %s", row.id, said)
+                self.placed.refused[row.id] = said
 
     def to(self, target: _State, row: sa.Row[Any]) -> None:
         self.moved[target].append(row.id)

@@ -58,7 +58,7 @@ class _Outcome:
 
     @property
     def waits(self) -> bool:
-        return self.held or self.refused or self.placed.late
+        return self.held or self.refused or self.placed.again
 
 
 def publish(exchange: Exchange, nu: Callable[[], datetime]) -> PublishResult:
@@ -132,12 +132,16 @@ def _serve(visit: Visit, listed: bytes | None, outcome: _Outcome) -> None:
         _place(visit, outcome)
         onzeker.settle(visit)
 
+    def said() -> None:
+        for nr, sentence_ in outcome.placed.refused.items():
+            log.warning("zending %d: %s", nr, sentence_)
+
     def list_placed() -> None:
         if listed is not None:
             day = local_date(visit.nu())
             aansluitlijst.place(visit.exchange, visit.connection, visit.receiver.id, listed, day)
 
-    for part in (seen, placed, lambda: manifest.make(visit), placed, cleared, list_placed):
+    for part in (seen, placed, lambda: manifest.make(visit), placed, said, cleared, list_placed):
         with _alone(outcome):
             part()
 
@@ -157,9 +161,9 @@ def _place(visit: Visit, outcome: _Outcome) -> None:
         held = rekey.renew(visit, _waiting(visit))
         rows = [row for row in _waiting(visit) if row.id not in held]
         reachable = _folders(visit, outcome, {row.map for row in rows})
-        outcome.held, outcome.placed.late = bool(held), False
+        outcome.held, outcome.placed = bool(held), placing.Placed(outcome.placed.visible)
         placing.place(visit, [row for row in rows if row.map in reachable], outcome.placed)
-        if not outcome.placed.late:
+        if not outcome.placed.again:
             return
 
 
