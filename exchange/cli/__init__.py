@@ -14,6 +14,7 @@ from exchange.cli import (
     monitor,
     night,
     partner,
+    publiceren,
     reference,
     register,
     sandbox,
@@ -37,6 +38,7 @@ app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(partner.app, name="partner")
 app.add_typer(reference.app, name="reference")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(publiceren.app, name="publiceren")
 app.command("intake")(night.intake)
 app.command("terugkoppeling")(night.terugkoppeling)
 app.command("uitlevering")(night.uitlevering)

@@ -100,6 +100,8 @@ def _to_party(exchange: Exchange, receiver: str, listed: bytes | None, nu: Calla
     done = gone = cleared = 0
     with leases.held(exchange.register, f"publish:{receiver}", nu) as lease:
         if lease is None:  # somebody else is at it, and may have begun before our files were there
+            for one in leases.who(exchange.register, f"publish:{receiver}", receiver):
+                log.info("een ander proces is hier al mee bezig: %s", one)
             return _Outcome(receiver, uitgesteld=True)
         moment = nu()
         with exchange.register.connect() as db:
