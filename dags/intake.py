@@ -23,8 +23,9 @@ Open de rode taak vóór *alarm* en lees de laatste regel van het logboek.
   logboek van *ophalen* noemt wat.
 - **ConfigurationFault**: `nachtpost config check` noemt alles wat niet klopt, met de oplossing.
 - **StoreFault, OperationalError**: is de schijf vol, zijn opslag en register bereikbaar?
-- **BalanceFault** in *spoed*: de aantallen tellen niet op. **Publiceer niets meer**: zet *intake* en *uitlevering* op
-  pauze en waarschuw de ontwikkelaars.
+- **de aantallen kloppen niet** in *spoed*: de genoemde batch staat stil, al het andere gaat door. Waarschuw de
+  ontwikkelaars. `nachtpost status` laat zien wat stilstaat; is het hersteld, dan heft u het op met
+  `nachtpost publiceren hervat --reason "…"`.
 - **Iets anders**: draai de rode taak nog eens (*Clear*). Dat kan altijd, elke stap is herhaalbaar. Blijft het rood,
   bewaar het logboek en waarschuw de ontwikkelaars.
 

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.sdk import TriggerRule, chain, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from dags.step import named, needs_a_person, opened, tell
+from dags.step import STILL, named, needs_a_person, opened, tell
 
 #: An Airflow task costs seconds of start-up, so parties are checked in at most this many groups.
 GROUPS = 3
@@ -48,7 +48,9 @@ def receive(soort: str) -> None:
         from exchange.steps.spoed import spoed
 
         with opened() as exchange:
-            return tell(spoed(exchange, utc_now))
+            facts = tell(spoed(exchange, utc_now))
+        needs_a_person({STILL: facts["stilgezet"]})
+        return facts
 
     @task(task_display_name="publiceren", trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
     def publish() -> dict[str, Any]:

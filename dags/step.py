@@ -31,6 +31,13 @@ RETRIED = {
 }
 
 
+#: What is said of batches and aanleveringen whose rows do not add up.
+STILL = (
+    "de aantallen kloppen niet, dit staat stil en de rest gaat door; waarschuw de ontwikkelaars en hef het na herstel "
+    "op met nachtpost publiceren hervat"
+)
+
+
 @contextmanager
 def opened() -> Iterator[Exchange]:
     """The exchange that NACHTPOST_CONFIG describes; turns what goes wrong inside into "again" or "fails at once"."""
@@ -55,14 +62,21 @@ def opened() -> Iterator[Exchange]:
 def night() -> date:
     """The night of this run."""
     run = get_current_context()["dag_run"]
-    return night_of(run.partition_key, run.run_after)
+    found = night_of(run.partition_key, run.run_after)
+    log.info("nacht %s", found)
+    return found
 
 
 def night_of(partition_key: str | None, run_after: datetime) -> date:
-    """The date of the morning: the partition's, else the Amsterdam date on which a run was asked for by hand."""
+    """The date of the morning: the partition's, else the Amsterdam date on which a run was asked for by hand. Raises
+    NotANight."""
     from exchange.context import local_date
+    from exchange.faults import NotANight
 
-    return date.fromisoformat(partition_key) if partition_key else local_date(run_after)
+    try:
+        return date.fromisoformat(partition_key) if partition_key else local_date(run_after)
+    except ValueError:
+        raise NotANight(str(partition_key)) from None
 
 
 def named(items: Sequence[str]) -> None:

@@ -4,9 +4,11 @@
 Elke nacht om 04:30 (Amsterdam), en met de hand: wat tot nu toe is aanvaard **bundelen** per gemeente, de batches
 **bouwen**, ze **publiceren** bij de uitvoerders (het manifest als laatste), en **afsluiten**: de balans bewijzen en de
 partners melden wat is doorgezet. Eén nacht is één partitie; de sleutel is de datum van de ochtend.
+Welke nacht het is, staat bij elke taak *bouwen* en in elk logboek.
 
 Met de hand: *Trigger*, zonder partitiesleutel voor vandaag, of met een datum als `2026-11-23` om die nacht af te maken.
-Een nacht die al is gebundeld krijgt er geen regels bij: opnieuw draaien maakt alleen af wat nog niet af was.
+Een nacht die al is gebundeld krijgt er geen regels bij: opnieuw draaien maakt alleen af wat nog niet af was. Een nacht
+na vandaag wordt geweigerd.
 
 ### Wat is onschuldig
 
@@ -14,6 +16,9 @@ Een nacht die al is gebundeld krijgt er geen regels bij: opnieuw draaien maakt a
 - *alarm* overgeslagen: zo hoort het.
 - Uitvoerders zonder batch: zij krijgen een manifest met nullen, en op een dag die niet hun leverdag is niets. Wat voor
   hen is aanvaard, wacht dan.
+- Alles overgeslagen vanaf *bundelen*: er is om een nacht gevraagd die voorbij is en nooit is gebundeld. Wat wacht, gaat
+  met de eerstvolgende nacht mee.
+- `gepubliceerd=0`: het logboek van *publiceren* zegt erachter waarom.
 - Bestanden die er na *publiceren* nog niet staan: een uitvoerder kan een tijd hebben gekozen (`vanaf`). De eerste ronde
   van *intake* na die tijd zet ze neer.
 
@@ -31,21 +36,27 @@ Open de rode taak vóór *alarm* en lees de laatste regel van het logboek.
 - **onzeker of het is afgeleverd**: wij vroegen een server een bestand zichtbaar te maken, en konden daarna niet zien
   wat ervan werd. Er gaat niets opnieuw, want de ontvanger kan het hebben; het manifest van die nacht wacht. Vraag het
   hem, en leg zijn antwoord vast: `nachtpost zending afgehaald NR --reason TEKST`, of `opnieuw` als hij het niet heeft.
-- **BalanceFault**: de aantallen tellen niet op. **Publiceer niets meer**: zet *intake* en *uitlevering* op pauze en
-  waarschuw de ontwikkelaars.
+- **de aantallen kloppen niet**: de genoemde aanlevering of batch staat stil, met de antwoorden en het manifest die
+  erbij horen; al het andere gaat door. Staat er *alles*, dan wordt niets meer gepubliceerd. Waarschuw de
+  ontwikkelaars. `nachtpost status` laat zien wat stilstaat. Is het hersteld: `nachtpost publiceren hervat --reason
+  "…"`, en voor een batch die nog niet is gebouwd daarna *Trigger* met de datum van haar nacht.
+- **is nog niet geweest**: er is om een nacht na vandaag gevraagd; er is niets gebundeld.
 - **Iets anders**: draai de rode taak nog eens (*Clear*). Dat kan altijd. Blijft het rood, bewaar het logboek en
   waarschuw de ontwikkelaars.
 """
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from airflow.sdk import CronPartitionTimetable, TriggerRule, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-from dags.step import RETRIED, named, needs_a_person, night, opened, tell
+from dags.step import RETRIED, STILL, named, needs_a_person, night, opened, tell
 from schemas.nacht import UITLEVERING
+
+log = logging.getLogger(__name__)
 
 #: An Airflow task costs seconds of start-up, so gemeenten are built in at most this many shards.
 SHARDS = 3
@@ -70,14 +81,20 @@ def uitlevering() -> None:
     def bundle() -> list[list[str]]:
         """Freeze the night's batches; returns the shards of gemeentecodes to build."""
         from exchange.context import utc_now
+        from exchange.faults import NightNeverFrozen
+        from exchange.sentences import sentence
         from exchange.steps.build import shards
         from exchange.steps.bundle import bundle as freeze
 
         with opened() as exchange:
-            facts = tell(freeze(exchange, night(), utc_now))
+            asked = night()
+            try:
+                facts = tell(freeze(exchange, asked, utc_now))
+            except NightNeverFrozen as never:  # also the last night before this DAG was switched on
+                raise AirflowSkipException(sentence(never)) from None
             waits = {name: facts[name] for name in ("zonder_uitvoerder", "zonder_sleutel")}
             get_current_context()["ti"].xcom_push("wacht", waits)
-            return shards(exchange, night(), SHARDS)
+            return shards(exchange, asked, SHARDS)
 
     @task(task_display_name="bouwen", map_index_template="{{ naam }}", multiple_outputs=False)
     def build(gemeenten: list[str]) -> dict[str, Any]:
@@ -86,18 +103,29 @@ def uitlevering() -> None:
         from exchange.steps.build import build as make
         from schemas.gemeenten import name
 
-        named([name(code) for code in gemeenten] or ["alleen manifesten"])
         with opened() as exchange:
-            return tell(make(exchange, night(), gemeenten, utc_now))
+            asked = night()
+            named([f"nacht {asked}", *([name(code) for code in gemeenten] or ["alleen manifesten"])])
+            facts = tell(make(exchange, asked, gemeenten, utc_now))
+        needs_a_person({STILL: facts["stilgezet"]})
+        return facts
 
     @task(task_display_name="publiceren", trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
     def publish() -> dict[str, Any]:
-        """Publish what is built, also when a shard failed: its gemeenten must not hold up the others."""
+        """Prove, and publish what is built and adds up, also when a shard failed: its gemeenten must not hold up the
+        others. A run that publishes nothing says why."""
         from exchange.context import utc_now
+        from exchange.steps.proof import prove
         from exchange.steps.publish import publish as send
+        from exchange.steps.waarom import nothing_published
 
         with opened() as exchange:
-            return tell(send(exchange, utc_now))
+            proven = prove(exchange, utc_now)
+            facts = tell(send(exchange, utc_now))
+            if not facts["gepubliceerd"]:
+                log.info("%s", " ".join(nothing_published(exchange, night(), facts["uitgesteld"], utc_now)))
+        needs_a_person({STILL: [str(one) for one in sorted(proven.wrong)]})
+        return facts
 
     @task(task_display_name="afsluiten", trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
     def report() -> dict[str, Any]:
@@ -120,6 +148,7 @@ def uitlevering() -> None:
                 "partner zonder account, en geen geldige machtiging om haar te antwoorden": facts["zonder_machtiging"],
                 "batch niet gebouwd, de nacht blijft open": facts["niet_gebouwd"],
                 "onzeker of het is afgeleverd, zending": facts["onzeker"],
+                STILL: facts["stilgezet"],
             }
         )
         return facts

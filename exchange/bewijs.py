@@ -13,7 +13,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from exchange.context import Exchange
-from exchange.register import ledger
+from exchange.register import ledger, snapshot
 from exchange.register.states import PUBLISHED
 from exchange.register.tables import aanlevering, batch, partij, signaal, uitzondering, zending
 from exchange.status import located
@@ -65,8 +65,8 @@ def gather(exchange: Exchange, ref: str, nu: datetime) -> Bewijs | None:
     The whole ledger is verified first, for a statement rests on it. Raises NotASignaalRef and LedgerBroken.
     """
     nr = identity.parse_signaal_ref(ref)
-    ledger.verify(exchange.register)
-    with exchange.register.connect() as db:
+    with snapshot(exchange.register) as db:
+        ledger.walk(db)
         row = db.execute(_query(nr)).first()
         if row is None:
             return None

@@ -7,7 +7,9 @@ fault: it is a retourcode in that partner's terugmelding.
 from __future__ import annotations
 
 import traceback
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import date
 from typing import ClassVar
 
 
@@ -152,11 +154,35 @@ class NotDoubtful(Fault):
 
 
 class BalanceFault(Fault):
-    """Rows do not add up; `totals` holds the counts."""
+    """Rows do not add up; `wat` names where (an aanlevering, a batch, everything), and that stands still."""
 
-    def __init__(self, totals: dict[str, int]) -> None:
-        self.totals = totals
-        super().__init__(f"the balance does not hold: {totals}")
+    def __init__(self, wat: Collection[str]) -> None:
+        self.wat = ", ".join(wat)
+        super().__init__(f"the balance does not hold: {self.wat}")
+
+
+class NightAhead(Fault):
+    """A night was asked for that has not come yet; `vandaag` is the last one that can be (Amsterdam dates)."""
+
+    def __init__(self, nacht: date, vandaag: date) -> None:
+        self.nacht, self.vandaag = nacht, vandaag
+        super().__init__(f"{nacht} is after {vandaag}")
+
+
+class NightNeverFrozen(Fault):
+    """A past night was asked for of which nothing was frozen: there is nothing to finish."""
+
+    def __init__(self, nacht: date) -> None:
+        self.nacht = nacht
+        super().__init__(f"{nacht} was never frozen")
+
+
+class NotANight(Fault):
+    """Airflow was given a partition key that is no date."""
+
+    def __init__(self, sleutel: str) -> None:
+        self.sleutel = sleutel
+        super().__init__(f"{sleutel} is no date")
 
 
 class LedgerBroken(Fault):

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from exchange.context import Exchange
 from exchange.faults import ConfigurationFault, Problem
-from exchange.register import signalen, terugkoppelingen
+from exchange.register import signalen, snapshot, terugkoppelingen
 from exchange.register.tables import signaal, uitzondering
 from schemas import monitor as mon1
 from transforms import monitor
@@ -31,7 +31,7 @@ _MELDING = pa.schema([("melding", pa.int64())])
 def month(exchange: Exchange, first: date) -> pa.Table:
     """MON1 of the calendar month that begins on `first`. Raises ConfigurationFault for a wrong inwoners.csv."""
     last = first.replace(day=monthrange(first.year, first.month)[1])
-    with exchange.register.connect() as db:
+    with snapshot(exchange.register) as db:
         blocks = signalen.stream(db, _received(first, last, *monitor.SIGNALS.names), monitor.SIGNALS)
         signals = pa.concat_tables([monitor.SIGNALS.empty_table(), *blocks])
         addresses = pc.unique(signals["melding"])

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from exchange.faults import (
     BalanceFault,
@@ -17,6 +19,9 @@ from exchange.faults import (
     HostKeyMismatch,
     LeaseLost,
     LedgerBroken,
+    NightAhead,
+    NightNeverFrozen,
+    NotANight,
     NotDoubtful,
     PartyUnreachable,
     PgpFault,
@@ -31,6 +36,7 @@ from exchange.faults import (
     place,
 )
 
+_AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 _FAULTS: Mapping[type[Fault], str] = {
     RegisterUnreachable: "Het register is niet bereikbaar of bezet. Probeer het later opnieuw.",
     PartyUnreachable: "De server van {partij} is niet bereikbaar ({reason}). Probeer het later opnieuw.",
@@ -48,7 +54,14 @@ _FAULTS: Mapping[type[Fault], str] = {
     ReferenceFault: "{file} is niet bruikbaar: {reason}.",
     LeaseLost: "Een ander proces heeft het werk overgenomen ({naam}). Er is niets dubbel gedaan.",
     StateConflict: "{what} {key} is intussen veranderd en kan niet meer naar {target}. Probeer het opnieuw.",
-    BalanceFault: "De balans klopt niet: {totals}. Publiceer niets meer en waarschuw de ontwikkelaars.",
+    BalanceFault: "De aantallen kloppen niet bij: {wat}. Dat staat nu stil en gaat niet de deur uit; al het andere "
+    "gaat door. Waarschuw de ontwikkelaars; `nachtpost status` laat zien wat stilstaat. Is het hersteld, dan heft u "
+    'het op met `nachtpost publiceren hervat --reason "…"`.',
+    NightAhead: "De nacht van {nacht} is nog niet geweest: vandaag is {vandaag}. Er is niets gebundeld. Vraag om de "
+    "nacht van vandaag, of om een eerdere om die af te maken.",
+    NightNeverFrozen: "De nacht van {nacht} is nooit gebundeld, dus er valt niets af te maken. Wat is aanvaard en nog "
+    "wacht, gaat mee met de eerstvolgende nacht.",
+    NotANight: "De partitiesleutel {sleutel} is geen datum. Geef er een als 2026-11-23, of laat hem leeg voor vandaag.",
     NotDoubtful: "Zending {nr} is {staat} en niet ONZEKER; er is niets gewijzigd. Wat onzeker is, noemt "
     "`nachtpost status`.",
     LedgerBroken: "Het logboek klopt niet vanaf regel {nr}: er is iets gewijzigd of verdwenen. Bewaar het register "
@@ -81,6 +94,12 @@ def sentence(error: Exception) -> str:
         facts: dict[str, Any] = vars(error)
         return _FAULTS[type(error)].format(**facts)
     return f"Dit ging onverwacht mis ({type(error).__name__} in {place(error)}). Waarschuw de ontwikkelaars."
+
+
+def at_work(wat: str, host: str, pid: int, sinds: datetime | None) -> str:
+    """That another process is at something, and which; `wat` as in "huur-01"."""
+    since = f" sinds {sinds.astimezone(_AMSTERDAM):%d-%m-%Y %H:%M:%S}" if sinds else ""
+    return f"{wat} (proces {pid} op {host}{since})"
 
 
 def of_the_system(error: OSError) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from exchange.context import Exchange
-from exchange.register import balance, outbox, states, vervolg
+from exchange.register import balance, outbox, snapshot, states, stilstand, vervolg
 from exchange.register.aanleveringen import Soort
 from exchange.register.tables import aanlevering, aanlevering_of, batch, partij, signaal, uitzondering, zending
 from transforms import identity
@@ -19,9 +19,9 @@ COUNTED = ("regels", "aanvaard", "afgekeurd", "dubbel")
 
 def status(exchange: Exchange) -> dict[str, Any]:
     """`aanleveringen`, `proeven` (while their files are there), `terugkoppelingen`, `batches`, `onzeker` (zendingen of
-    which nobody knows whether they were delivered) and `balans`, as `nachtpost status --json` prints them."""
-    with exchange.register.connect() as db:
-        counts = balance.per_aanlevering(db)
+    which nobody knows whether they were delivered), `stilstand` and `balans`, all of one moment, as `nachtpost status
+    --json` prints them."""
+    with snapshot(exchange.register) as db:
         proof = balance.prove(db)
         files = db.execute(sa.select(aanlevering).order_by(aanlevering.c.nr)).all()
         batches = db.execute(
@@ -37,7 +37,7 @@ def status(exchange: Exchange) -> dict[str, Any]:
                     "bestand": row.bestand,
                     "staat": row.staat,
                     "code": row.code,
-                    **{name: counts[row.nr][name] for name in ("regels", "aanvaard", *balance.PLACES)},
+                    **{name: proof.per_aanlevering[row.nr][name] for name in ("regels", "aanvaard", *balance.PLACES)},
                 }
                 for row in files
                 if row.soort == Soort.SIGNALEN
@@ -63,6 +63,10 @@ def status(exchange: Exchange) -> dict[str, Any]:
             "onzeker": [
                 {"zending": row.id, "ontvanger": row.ontvanger, "soort": row.soort, "sinds": row.onzeker_op}
                 for row in outbox.doubtful(db)
+            ],
+            "stilstand": [
+                {"wat": str(stilstand.onderwerp_of(row)), "sinds": row.sinds, "gegevens": row.gegevens}
+                for row in stilstand.standing(db)
             ],
             "balans": {"klopt": proof.klopt, **proof.totals},
         }

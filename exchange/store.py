@@ -1,17 +1,20 @@
 """The archive and the work store: fsspec paths, one way to write (whole, atomic, durable), private.
 
 On disk a write is temp + fsync + rename + fsync of the folder, files 0600 in folders 0700; on object storage it is one
-PUT. The work store keeps accepted rows as Parquet with modular encryption (AES-GCM): a flipped bit or another key is
-refused, never read.
+PUT. A temporary file is locked while it is written, so that what a killed writer left is known as such: whoever writes
+there next removes it. The work store keeps accepted rows as Parquet with modular encryption (AES-GCM): a flipped bit or
+another key is refused, never read.
 """
 
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +29,8 @@ from exchange.faults import StoreFault
 
 #: Small enough that a lot of gemeenten skips most of a file, large enough to compress.
 ROW_GROUP = 5_000
+#: After how many seconds without a write a temporary file that nobody has locked counts as left behind.
+ABANDONED = 600
 
 
 class Store:
@@ -33,6 +38,7 @@ class Store:
 
     def __init__(self, url: str) -> None:
         self._fs, self._root = fsspec.core.url_to_fs(url)
+        self._swept = set[Path]()
         self._on_disk = "file" in (self._fs.protocol if isinstance(self._fs.protocol, tuple) else (self._fs.protocol,))
         if self._on_disk:
             Path(self._root).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -43,10 +49,7 @@ class Store:
         final = Path(self._path(name)) if self._on_disk else None
         if final:
             self._make_folder(final.parent)
-        handle, temporary = tempfile.mkstemp(dir=final.parent if final else None, prefix=".")
-        os.close(handle)
-        path = Path(temporary)
-        try:
+        with self._temporary(final.parent if final else Path(tempfile.gettempdir())) as path:
             yield path
             if final:
                 _sync(path)
@@ -54,8 +57,21 @@ class Store:
                 _sync(final.parent)
             else:
                 self._fs.put_file(str(path), self._path(name))
+
+    @contextmanager
+    def _temporary(self, folder: Path) -> Iterator[Path]:
+        """A file for the body, locked by this process and gone when the body ends; the first in a folder clears it."""
+        prefix = "." if self._on_disk else "nachtpost-opslag-"
+        if folder not in self._swept:
+            self._swept.add(folder)
+            _clear_abandoned(folder, prefix)
+        handle, temporary = tempfile.mkstemp(dir=folder, prefix=prefix)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield Path(temporary)
         finally:
-            path.unlink(missing_ok=True)
+            Path(temporary).unlink(missing_ok=True)
+            os.close(handle)
 
     @contextmanager
     def put_atomic(self, name: str) -> Iterator[BinaryIO]:
@@ -183,6 +199,12 @@ class WorkStore:
         """Remove one generation."""
         self._store.remove(_name(aanlevering_nr, generation))
 
+    def keep(self, aanlevering_nr: int, generation: int) -> None:
+        """Remove every other generation: what workers left that were stopped before theirs was recorded."""
+        for name in self._store.list(str(aanlevering_nr)):
+            if name != _name(aanlevering_nr, generation):
+                self._store.remove(name)
+
 
 class Rows:
     """Takes blocks of accepted rows."""
@@ -221,6 +243,26 @@ def _only(table: pa.Table, gemeenten: set[str] | None) -> pa.Table:
 
 def _name(aanlevering_nr: int, generation: int) -> str:
     return f"{aanlevering_nr}/{generation}.parquet"
+
+
+def aanlevering_in(name: str) -> int | None:
+    """Whose rows a file of the work store holds; None for the name of anything else."""
+    number, _, generation = name.partition("/")
+    return int(number) if number.isdigit() and generation.endswith(".parquet") else None
+
+
+def _clear_abandoned(folder: Path, prefix: str) -> None:
+    """Remove files of writers that were killed: the kernel ends a lock with its process, and the age says that no
+    writer is between making the file and locking it, or between writing it and giving it its name."""
+    for path in folder.glob(f"{prefix}*"):
+        with suppress(OSError):  # just gone, or another user's
+            if path.is_file() and time.time() - path.stat().st_mtime > ABANDONED:
+                handle = os.open(path, os.O_RDWR)
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.unlink()
+                finally:
+                    os.close(handle)
 
 
 def _sync(path: Path) -> None:

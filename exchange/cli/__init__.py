@@ -14,6 +14,7 @@ from exchange.cli import (
     monitor,
     night,
     partner,
+    publiceren,
     reference,
     register,
     sandbox,
@@ -38,6 +39,7 @@ app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(partner.app, name="partner")
 app.add_typer(reference.app, name="reference")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(publiceren.app, name="publiceren")
 app.add_typer(zending.app, name="zending")
 app.command("intake")(night.intake)
 app.command("terugkoppeling")(night.terugkoppeling)

@@ -22,7 +22,16 @@ from rich.text import Text
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from exchange.faults import ConfigurationFault, Fault, Problem, ReferenceFault, RegisterUnreachable, SandboxFault
+from exchange.faults import (
+    ConfigurationFault,
+    Fault,
+    NightAhead,
+    NotANight,
+    Problem,
+    ReferenceFault,
+    RegisterUnreachable,
+    SandboxFault,
+)
 from exchange.sentences import of_the_system, sentence
 
 if TYPE_CHECKING:
@@ -162,6 +171,6 @@ def _say_failure(name: str, said: str, code: Exit, facts: Mapping[str, object] |
 
 
 def _code(fault: Fault) -> Exit:
-    if isinstance(fault, ReferenceFault | SandboxFault):
+    if isinstance(fault, ReferenceFault | SandboxFault | NightAhead | NotANight):
         return Exit.WRONG_USE
     return Exit.RETRY if fault.retry else Exit.REFUSED

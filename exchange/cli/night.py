@@ -42,9 +42,10 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         try:
             checked = [check.check(exchange, group, utc_now) for group in check.groups(exchange, 1, soort)]
         finally:  # what went wrong with one party holds up nobody's answers
-            urgent = spoed.spoed(exchange, utc_now).regels if soort is Soort.SIGNALEN else 0
+            hurried = spoed.spoed(exchange, utc_now) if soort is Soort.SIGNALEN else spoed.NOTHING
             published = publish.publish(exchange, utc_now)
-    refused = sum(one.afgekeurd for one in checked)
+    refused, urgent = sum(one.afgekeurd for one in checked), hurried.regels
+    busy = [*fetched.bezet, *(one for group in checked for one in group.bezet), *hurried.bezet]
     data = {
         "opgehaald": fetched.opgehaald,
         "onbereikbaar": fetched.onbereikbaar,
@@ -56,6 +57,8 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         "gepubliceerd": published.gepubliceerd,
         "uitgesteld": published.uitgesteld,
         "onzeker": published.onzeker,
+        "stilgezet": hurried.stilgezet,
+        "bezet": busy,
     }
     door.answer(
         data,
@@ -65,16 +68,12 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         *_late("Hostsleutel klopt niet, niets uitgewisseld", fetched.vertrouwd_niet),
         *_late("Ophalen lukte door een fout bij ons niet", fetched.mislukt),
         *_late("Bestanden wachten op een volgende poging", published.uitgesteld),
+        *_late(_STILL, hurried.stilgezet),
+        *_late(_BUSY, busy),
         *_late(DOUBT, published.onzeker),
     )
-    if (
-        published.onzeker
-        or refused
-        or fetched.onbereikbaar
-        or fetched.vertrouwd_niet
-        or fetched.mislukt
-        or published.uitgesteld
-    ):
+    late = (fetched.onbereikbaar, fetched.vertrouwd_niet, fetched.mislukt, published.uitgesteld, hurried.stilgezet)
+    if refused or any(late) or published.onzeker:
         raise typer.Exit(door.Exit.REFUSED)
 
 
@@ -88,16 +87,19 @@ def uitlevering(
 ) -> None:
     """Lever uit wat is aanvaard: bundelen, bouwen, publiceren en de nacht afsluiten."""
     from exchange.context import local_date, utc_now
-    from exchange.steps import build, bundle, publish, report
+    from exchange.steps import build, bundle, proof, publish, report
+    from exchange.steps.waarom import nothing_published
 
     door.want_json(json)
     night = nacht.date() if nacht else local_date(utc_now())
     with door.opened(config) as exchange:
         bundled = bundle.bundle(exchange, night, utc_now)
-        for gemeenten in build.shards(exchange, night, 1):
-            build.build(exchange, night, gemeenten, utc_now)
+        built = [build.build(exchange, night, some, utc_now) for some in build.shards(exchange, night, 1)]
+        proof.prove(exchange, utc_now)
         published = publish.publish(exchange, utc_now)
+        why = [] if published.gepubliceerd else nothing_published(exchange, night, published.uitgesteld, utc_now)
         reported = report.report(exchange, night, utc_now)
+    busy = [*(one for some in built for one in some.bezet), *reported.bezet]
     late = sorted({*published.uitgesteld, *reported.uitgesteld})
     shut = [*bundled.zonder_sleutel, *reported.zonder_sleutel]
     data = {
@@ -111,6 +113,10 @@ def uitlevering(
         "uitgesteld": late,
         "niet_gebouwd": reported.niet_gebouwd,
         "onzeker": reported.onzeker,
+        "niet_gecontroleerd": bundled.niet_gecontroleerd,
+        "stilgezet": reported.stilgezet,
+        "bezet": busy,
+        "waarom_niets": why,
         "klopt": reported.klopt,
         "totalen": reported.totalen,
     }
@@ -123,17 +129,22 @@ def uitlevering(
         *_late("Partner zonder account, en geen geldige machtiging om haar te antwoorden", reported.zonder_machtiging),
         *_late("Batch niet gebouwd, de nacht blijft open", reported.niet_gebouwd),
         *_late("Bestanden wachten op een volgende poging", late),
+        *_late(
+            "Opgehaald en nog niet gecontroleerd, dus niet mee met deze nacht",
+            [f"{id} ({files})" for id, files in bundled.niet_gecontroleerd.items()],
+        ),
+        *_late(_STILL, reported.stilgezet),
+        *_late(_BUSY, busy),
         *_late(DOUBT, reported.onzeker),
+        *why,
     )
-    if (
-        reported.onzeker
-        or late
-        or shut
-        or bundled.zonder_uitvoerder
-        or reported.zonder_machtiging
-        or reported.niet_gebouwd
-    ):
+    waits = (late, shut, bundled.zonder_uitvoerder, reported.zonder_machtiging, reported.niet_gebouwd)
+    if any(waits) or bundled.niet_gecontroleerd or reported.stilgezet or reported.onzeker:
         raise typer.Exit(door.Exit.REFUSED)
+
+
+_STILL = "De aantallen kloppen niet, dit staat stil; zie `nachtpost publiceren hervat --help`"
+_BUSY = "Een ander proces is hier al mee bezig, het is daaraan overgelaten"
 
 
 def _late(what: str, names: list[str]) -> list[str]:

@@ -40,6 +40,7 @@ def status(config: door.Config = None, json: door.Json = False) -> None:
         *([_listed("Terugkoppelingen", found["terugkoppelingen"])] if found["terugkoppelingen"] else []),
         _listed("Batches", _per_uitvoerder(found["batches"])),
         *([_listed("Onzeker of het is afgeleverd", found["onzeker"]), SETTLE] if found["onzeker"] else []),
+        *([_listed("Stilstand", [_counted(one) for one in found["stilstand"]])] if found["stilstand"] else []),
         _listed("Balans", [{**balance, "klopt": "ja" if balance["klopt"] else "NEE"}]),
     )
     if not balance["klopt"]:
@@ -85,6 +86,10 @@ def _per_uitvoerder(batches: list[dict[str, Any]]) -> list[dict[str, Any]]:
         {"uitvoerder": uitvoerder, "staat": staat, "batches": count, "regels": lines[uitvoerder, staat]}
         for (uitvoerder, staat), count in sorted(found.items())
     ]
+
+
+def _counted(stands: dict[str, Any]) -> dict[str, Any]:
+    return {**stands, "gegevens": ", ".join(f"{name}: {count}" for name, count in stands["gegevens"].items())}
 
 
 def _listed(title: str, items: list[dict[str, Any]]) -> Table | str:

@@ -1,7 +1,12 @@
-"""The register: SQLAlchemy Core on SQLite or PostgreSQL, migrated by Alembic only."""
+"""The register: SQLAlchemy Core on SQLite or PostgreSQL, migrated by Alembic only.
+
+`begin` is for who writes and `connect` for who reads; who needs one moment over several statements takes `snapshot`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +15,37 @@ from alembic import command
 from alembic.config import Config
 
 
-def engine(url: str) -> sa.Engine:
-    """An engine on `url`; on SQLite with WAL and `BEGIN IMMEDIATE` for every transaction.
+class Register(sa.Engine):
+    """An engine that knows who writes: on SQLite a writer says so at once (`BEGIN IMMEDIATE`), because one that reads
+    first fails under a second writer instead of waiting for it. A reader waits for nobody and holds up nobody (WAL)."""
 
-    A deferred `BEGIN` that reads first fails under a second writer instead of waiting for it.
-    """
+    @contextmanager
+    def begin(self) -> Iterator[sa.Connection]:
+        """A transaction that writes."""
+        with self.execution_options(writes=True).begin() as db:
+            yield db
+
+
+def engine(url: str) -> Register:
+    """An engine on `url`."""
     made = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)  # an exception shows no row
+    register = Register(made.pool, made.dialect, made.url, hide_parameters=True)
     if made.dialect.name == "sqlite":
-        sa.event.listen(made, "connect", _prepare_sqlite)
-        sa.event.listen(made, "begin", _begin_immediate)
-    return made
+        sa.event.listen(register, "connect", _prepare_sqlite)
+        sa.event.listen(register, "begin", _begin_sqlite)
+    else:
+        sa.event.listen(register, "connect", _prepare_postgresql)
+    return register
+
+
+@contextmanager
+def snapshot(register: sa.Engine) -> Iterator[sa.Connection]:
+    """Read the register as it is at one moment, over as many statements as it takes; nothing can be written."""
+    with register.connect() as db:
+        if db.dialect.name == "postgresql":
+            db.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        with db.begin():  # said, and not left to the first statement: some read beside SQLAlchemy (`signalen.stream`)
+            yield db
 
 
 def upgrade(url: str) -> None:
@@ -33,10 +59,18 @@ def upgrade(url: str) -> None:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # SQLAlchemy's "begin" event says BEGIN, not the driver
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=120000", "foreign_keys=ON"):
+    for pragma in ("busy_timeout=120000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
 
-def _begin_immediate(connection: sa.Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    """The rows that a machine had locked when it fell silent are free again after a minute, not after hours."""
+    for setting, value in (("idle", 30), ("interval", 10), ("count", 3)):
+        connection.execute(f"SET tcp_keepalives_{setting} = {value}")
+    connection.commit()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    writes = connection.get_execution_options().get("writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

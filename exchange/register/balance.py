@@ -8,18 +8,19 @@ that were taken out of them, and the zending each batch went out with.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
 
-from exchange.register import states
-from exchange.register.aanleveringen import Soort
+from exchange.register import ledger, states, stilstand
+from exchange.register.aanleveringen import Soort as AanleveringSoort
 from exchange.register.states import PUBLISHED
-from exchange.register.tables import aanlevering, batch, partij, uitzondering, zending
+from exchange.register.stilstand import Onderwerp, Soort, Wrong
+from exchange.register.tables import aanlevering, batch, nacht, partij, uitzondering, zending
 
 #: The columns of the balance, in the order of its equation.
 PLACES = ("afgekeurd", "dubbel", "ingetrokken", "niet_doorgezet", "aangehouden", "wachtend", "doorgezet")
@@ -27,65 +28,101 @@ PLACES = ("afgekeurd", "dubbel", "ingetrokken", "niet_doorgezet", "aangehouden",
 
 @dataclass(frozen=True)
 class Balance:
-    """Counts of rows; `klopt` when the equation holds for every aanlevering and for the published batches."""
+    """Counts of rows: `totals`, and per aanlevering nr (`regels`, `aanvaard` and PLACES); `wrong` is what does not add
+    up. It holds for the ledger up to entry `logboek_nr`. `niet_gebouwd`: batches (nacht, gemeentecode) that were frozen
+    and not built."""
 
-    klopt: bool
+    wrong: Wrong
     totals: Mapping[str, int]
+    per_aanlevering: Mapping[int, Mapping[str, int]]
+    logboek_nr: int
+    niet_gebouwd: Sequence[tuple[date, str]]
 
+    @property
+    def klopt(self) -> bool:
+        """Whether everything adds up, but for what a beheerder accepted as it is."""
+        return not self.wrong
 
-def per_aanlevering(db: sa.Connection) -> dict[int, Counter[str]]:
-    """Per aanlevering nr how many rows stand in each place of the balance, with `regels` and `aanvaard`.
-
-    Signals only: rows of terugkoppeling are about signals, and are counted in their own CONTROLE.
-    """
-    counts: dict[int, Counter[str]] = {}
-    for row in db.execute(sa.select(aanlevering).where(aanlevering.c.soort == Soort.SIGNALEN)):
-        counts[row.nr] = Counter(regels=row.regels, aanvaard=row.aanvaard, afgekeurd=row.afgekeurd, dubbel=row.dubbel)
-    for nr, place, rows in db.execute(_placed_query()).all():
-        counts[nr][place] += int(rows)  # PostgreSQL sums to a Decimal
-    for nr, place, rows in db.execute(_exception_query()).all():
-        counts[nr][place] += int(rows)  # PostgreSQL sums to a Decimal
-    return counts
+    def unbuilt(self, night: date) -> list[str]:
+        """Batches up to `night` that were frozen and not built, for people."""
+        return [f"{nacht} {code}" for nacht, code in self.niet_gebouwd if nacht <= night]
 
 
 def prove(db: sa.Connection) -> Balance:
-    """Add everything up: per aanlevering, per frozen batch, and over what was published."""
-    counts = per_aanlevering(db)
+    """Add everything up: per aanlevering, per frozen batch, and as a stock.
+
+    Call it in a `register.snapshot`: statements that see different moments prove nothing.
+    """
+    counts = _per_aanlevering(db)
     totals = Counter(dict.fromkeys(("regels", *PLACES), 0))
-    holds = True
-    for one in counts.values():
-        holds &= one["regels"] == sum(one[place] for place in PLACES)
-        holds &= all(one[place] >= 0 for place in PLACES)
+    wrong: dict[Onderwerp, Mapping[str, int]] = {}
+    for nr, one in counts.items():
+        placed = sum(one[place] for place in PLACES)
+        if one["regels"] != placed or any(one[place] < 0 for place in PLACES):
+            wrong[Onderwerp(Soort.AANLEVERING, nr)] = {"regels": one["regels"], "geteld": placed}
         totals.update({name: one[name] for name in totals})
+    for id, frozen, over in db.execute(_changed_query()):
+        wrong[Onderwerp(Soort.BATCH, id)] = {"bevroren": frozen, "over": int(over)}
+    if stock := _lost(db, totals) or _unplaced(db, totals, wrong):
+        wrong[Onderwerp(Soort.ALLES)] = stock
+    for onderwerp, counted in stilstand.accepted(db):
+        if wrong.get(onderwerp) == counted:
+            del wrong[onderwerp]
+    return Balance(wrong, dict(totals), counts, ledger.last(db)[0], _unbuilt(db))
+
+
+def _per_aanlevering(db: sa.Connection) -> dict[int, Counter[str]]:
+    """Per aanlevering nr how many rows stand in each place of the balance, with `regels` and `aanvaard`.
+
+    Signals only: rows of terugkoppeling are about signals, and are counted in their own CONTROLE. Of what is no
+    delivery of signals there can be no rows in a partij: if there are, they show as a difference.
+    """
+    counts: dict[int, Counter[str]] = defaultdict(Counter)
+    for row in db.execute(sa.select(aanlevering).where(aanlevering.c.soort == AanleveringSoort.SIGNALEN)):
+        counts[row.nr] = Counter(regels=row.regels, aanvaard=row.aanvaard, afgekeurd=row.afgekeurd, dubbel=row.dubbel)
+    for query in (_placed_query(), _exception_query()):
+        for nr, place, rows in db.execute(query):
+            counts[nr][place] += int(rows)  # PostgreSQL sums to a Decimal
+    return dict(counts)
+
+
+def _lost(db: sa.Connection, totals: Mapping[str, int]) -> Mapping[str, int] | None:
+    """Rows that the last closed night had and that are in no aanlevering any more: nobody can say of whom they were."""
+    query = sa.select(nacht.c.totalen).where(nacht.c.gesloten_op.is_not(None))
+    before = db.scalar(query.order_by(nacht.c.gesloten_op.desc(), nacht.c.nacht.desc()).limit(1))
+    if before is None or totals["regels"] >= before["regels"]:
+        return None
+    return {"regels": totals["regels"], "eerder": before["regels"]}
+
+
+def _unplaced(db: sa.Connection, totals: Mapping[str, int], wrong: Wrong) -> Mapping[str, int] | None:
+    """What was published and what is counted as doorgezet differ, and no aanlevering or batch says why."""
     published = db.scalar(
         sa.select(sa.func.coalesce(sa.func.sum(batch.c.regels), 0))
         .join(zending, zending.c.id == batch.c.zending_id)
         .where(zending.c.staat.in_(PUBLISHED))
     )
-    holds &= int(published or 0) == totals["doorgezet"] and not _changed(db)
-    return Balance(klopt=holds, totals=dict(totals))
+    if wrong or int(published or 0) == totals["doorgezet"]:
+        return None
+    return {"gepubliceerd": int(published or 0), "doorgezet": totals["doorgezet"]}
 
 
-def unbuilt(db: sa.Connection, night: date) -> list[str]:
-    """Batches (night and gemeentecode) up to `night` that were frozen and not built."""
-    query = sa.select(batch.c.nacht, batch.c.gemeentecode).where(
-        batch.c.staat == states.Batch.BEVROREN, batch.c.nacht <= night
-    )
-    return sorted(f"{row.nacht} {row.gemeentecode}" for row in db.execute(query))
+def _unbuilt(db: sa.Connection) -> list[tuple[date, str]]:
+    query = sa.select(batch.c.nacht, batch.c.gemeentecode).where(batch.c.staat == states.Batch.BEVROREN)
+    return [(row.nacht, row.gemeentecode) for row in db.execute(query.order_by(batch.c.nacht, batch.c.gemeentecode))]
 
 
-def _changed(db: sa.Connection) -> bool:
-    """Whether any batch no longer has as many rows as were frozen into it."""
+def _changed_query() -> sa.Select[Any]:
+    """Batches (id, regels, rows that are left) that no longer have as many rows as were frozen into them."""
     gone = _taken_out()
-    over = partij.c.aantal - sa.func.coalesce(gone.c.rows, 0)
-    query = (
-        sa.select(batch.c.id)
+    over = sa.func.coalesce(sa.func.sum(partij.c.aantal - sa.func.coalesce(gone.c.rows, 0)), 0)
+    return (
+        sa.select(batch.c.id, batch.c.regels, over)
         .join(partij, partij.c.batch_id == batch.c.id, isouter=True)
         .join(gone, gone.c.partij_id == partij.c.id, isouter=True)
         .group_by(batch.c.id, batch.c.regels)
-        .having(sa.func.coalesce(sa.func.sum(over), 0) != batch.c.regels)
+        .having(over != batch.c.regels)
     )
-    return db.execute(query.limit(1)).first() is not None
 
 
 def _placed_query() -> sa.Select[Any]:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from exchange.faults import LedgerBroken
+from exchange.register import snapshot
 from exchange.register.tables import logboek
 
 #: The head before the first entry.
@@ -73,14 +74,19 @@ def about(db: sa.Connection, subjects: Collection[tuple[str, int]], moments: Col
 
 
 def verify(engine: sa.Engine) -> int:
+    """Walk the whole chain as it is now and return its length; raises LedgerBroken (see `walk`)."""
+    with snapshot(engine) as db:
+        return walk(db)
+
+
+def walk(db: sa.Connection) -> int:
     """Walk the whole chain and return its length; raises LedgerBroken at the first entry that does not fit."""
     previous, expected = GENESIS, 1
-    with engine.connect() as db:
-        for row in db.execute(sa.select(logboek).order_by(logboek.c.nr).execution_options(yield_per=10_000)):
-            kop = _hash(previous, row.nr, row.tijdstip, row.gebeurtenis, row.gegevens)
-            if row.nr != expected or kop != row.kop:
-                raise LedgerBroken(expected)
-            previous, expected = row.kop, expected + 1
+    for row in db.execute(sa.select(logboek).order_by(logboek.c.nr).execution_options(yield_per=10_000)):
+        kop = _hash(previous, row.nr, row.tijdstip, row.gebeurtenis, row.gegevens)
+        if row.nr != expected or kop != row.kop:
+            raise LedgerBroken(expected)
+        previous, expected = row.kop, expected + 1
     return expected - 1
 
 

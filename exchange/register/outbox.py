@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from exchange.faults import StateConflict
-from exchange.register import ledger, states
+from exchange.register import ledger, states, stilstand
 from exchange.register.tables import volgnummer, zending
 
 #: Order of publication to one party: batches, and the template that goes with them, before the manifest.
@@ -101,9 +101,11 @@ def doubtful(db: sa.Connection, ontvanger: str | None = None) -> list[sa.Row[Any
 
 
 def waiting(db: sa.Connection, ontvanger: str | None = None) -> list[sa.Row[Any]]:
-    """Zendingen still to be published: per receiver by night and kind (ORDER), then in the order they were made."""
+    """Zendingen still to be published, without what stands still: per receiver by night and kind (ORDER), then in the
+    order they were made."""
     rank = sa.case({soort: place for place, soort in enumerate(ORDER)}, value=zending.c.soort)
     query = sa.select(zending).where(zending.c.staat.in_([states.Zending.GEBOUWD, states.Zending.GEUPLOAD]))
+    query = query.where(sa.not_(stilstand.holds_back()))
     if ontvanger is not None:
         query = query.where(zending.c.ontvanger == ontvanger)
     return list(db.execute(query.order_by(zending.c.ontvanger, zending.c.nacht, rank, zending.c.id)))

@@ -171,6 +171,7 @@ nacht = sa.Table(
     sa.Column("bevroren_op", Instant),
     sa.Column("gesloten_op", Instant),
     sa.Column("totalen", sa.JSON),
+    sa.Column("logboek_nr", sa.BigInteger),  # the last entry of the ledger for which the totals were proven
 )
 
 #: What one uitvoerder receives in one night (volgnr 1) or round of spoed; open until its manifest is made, and that is
@@ -200,6 +201,27 @@ besluit = sa.Table(
     sa.Column("onderwerp", sa.BigInteger),  # number of what it is about, such as a zending
     sa.Column("reden", sa.Text, nullable=False),
     sa.Column("zout", sa.String(32), nullable=False),
+)
+
+#: What stands still because rows do not add up: nothing of it is frozen or published until a beheerder lifts it.
+stilstand = sa.Table(
+    "stilstand",
+    metadata,
+    sa.Column("nr", Number, primary_key=True, autoincrement=True),
+    sa.Column("soort", sa.String(16), nullable=False),  # see stilstand.Soort
+    sa.Column("onderwerp", sa.BigInteger, nullable=False),  # number of the aanlevering or batch; 0: everything
+    sa.Column("gegevens", sa.JSON, nullable=False),  # the counts that differ
+    sa.Column("sinds", Instant, nullable=False),
+    sa.Column("opgeheven_op", Instant),
+    sa.Column("aanvaard", sa.Boolean, nullable=False, server_default=sa.false()),  # lifted although it still differs
+    sa.Index(
+        "ix_stilstand_open",
+        "soort",
+        "onderwerp",
+        unique=True,
+        postgresql_where=sa.text("opgeheven_op IS NULL"),
+        sqlite_where=sa.text("opgeheven_op IS NULL"),
+    ),
 )
 
 #: Any outgoing file: the outbox.
@@ -278,13 +300,15 @@ sjabloon = sa.Table(
     sa.Column("signaal_nrs", sa.LargeBinary, nullable=False),
 )
 
-#: Who works on what, until when; `nummer` is the fencing number, it only rises.
+#: Who works on what, until when (see `processes` for how it is named; empty: nobody); `nummer` is the fencing number,
+#: it only rises.
 lease = sa.Table(
     "lease",
     metadata,
     sa.Column("naam", sa.String(64), primary_key=True),
     sa.Column("houder", sa.String(64), nullable=False),
     sa.Column("tot", Instant, nullable=False),
+    sa.Column("sinds", Instant),
     sa.Column("nummer", sa.BigInteger, nullable=False),
 )
 

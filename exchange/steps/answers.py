@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from exchange.configuration import Melder, Partij, Uitvoerder
 from exchange.context import AMSTERDAM, Exchange
-from exchange.faults import PgpFault
+from exchange.faults import LeaseLost, PgpFault, StateConflict
 from exchange.register import ledger, outbox
 from exchange.register.aanleveringen import Received
 from exchange.steps import levering
@@ -209,6 +209,18 @@ def archive_name(party: str) -> str:
     the file's name, for a partner chose that.
     """
     return f"verzonden/{party}/{uuid.uuid4().hex}"
+
+
+@contextmanager
+def unless_lost(exchange: Exchange, built: Sequence[outbox.Built]) -> Iterator[None]:
+    """Record these in the body. Where another worker was first it is certain that nothing was recorded, and what was
+    written goes; after any other fault it may have been."""
+    try:
+        yield
+    except (StateConflict, LeaseLost):
+        for one in built:
+            exchange.archive.remove(one.archief)
+        raise
 
 
 def encrypted(

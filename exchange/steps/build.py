@@ -4,9 +4,9 @@ at the uitvoerder (`manifest`)."""
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -14,11 +14,13 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from exchange.context import Exchange
-from exchange.faults import StateConflict
-from exchange.register import outbox, states
+from exchange.faults import StateConflict, StoreFault
+from exchange.register import leases, outbox, states
+from exchange.register.stilstand import Onderwerp
 from exchange.register.tables import batch, sjabloon
-from exchange.steps import answers, frozen, history, levering
-from exchange.steps.bundle import NIGHT
+from exchange.steps import answers, frozen, history, levering, proof
+from exchange.steps.bundle import NIGHT, may_be_worked_on
+from exchange.store import aanlevering_in
 from schemas.codelijsten import SIGNAALPARTNER
 from transforms import batch as batches
 from transforms import terugkoppeling as feedback
@@ -26,10 +28,13 @@ from transforms import terugkoppeling as feedback
 
 @dataclass(frozen=True)
 class BuildResult:
-    """How many batches were built, and their rows."""
+    """How many batches were built, and their rows; which stand still because their rows are not those that were frozen,
+    and which other process is at the same gemeenten: it was left to it."""
 
     batches: int
     regels: int
+    stilgezet: list[str]
+    bezet: list[str]
 
 
 def shards(exchange: Exchange, night: date, maximum: int, volgnr: int = NIGHT) -> list[list[str]]:
@@ -55,31 +60,90 @@ def shards(exchange: Exchange, night: date, maximum: int, volgnr: int = NIGHT) -
 def build(
     exchange: Exchange, night: date, codes: Sequence[str], nu: Callable[[], datetime], volgnr: int = NIGHT
 ) -> BuildResult:
-    """Build what is frozen for `codes` and not built yet; raises BalanceFault when rows are missing.
+    """Build what is frozen for `codes` and not built yet. A batch of which rows are missing stands still from now on;
+    the others are built, also where the work store cannot be read for some: then its StoreFault is raised at the end.
 
     Batches of an uitvoerder whose key cannot encrypt, or that is not in the configuration any more, wait until it can
-    or is: `report` names them.
+    or is: `report` names them. Raises NightAhead and NightNeverFrozen.
     """
+    if volgnr == NIGHT:  # a round of spoed is finished whenever it was begun
+        with exchange.register.connect() as db:
+            may_be_worked_on(db, night, nu())
+    name = f"bouwen:{night}:{volgnr:03d}:{'-'.join([*codes[:1], *codes[1:][-1:]])}"
+    with leases.held(exchange.register, name, nu) as lease:  # spares work; that a batch is built once, its state says
+        if lease is None:
+            return BuildResult(0, 0, [], _at_work(exchange, night, volgnr, nu))
+        done = _Done()
+        unread = _build_all(exchange, night, codes, nu, volgnr, done)
+    if unread:
+        raise unread
+    others = _at_work(exchange, night, volgnr, nu) if done.lost else []
+    return BuildResult(done.batches, done.regels, sorted(map(str, done.wrong)), others)
+
+
+@dataclass
+class _Done:
+    """What a build came to; `lost` counts batches that another process had built when we wanted to record ours."""
+
+    batches: int = 0
+    regels: int = 0
+    lost: int = 0
+    wrong: dict[Onderwerp, Mapping[str, int]] = field(default_factory=dict)
+
+
+def _build_all(
+    exchange: Exchange, night: date, codes: Sequence[str], nu: Callable[[], datetime], volgnr: int, done: _Done
+) -> StoreFault | None:
+    """Build everything but what holds rows of a file of the work store that cannot be read; returns the first fault.
+    What was lost to another process is looked at again: of that lot it may have built only some."""
     able = exchange.config.uitvoerders.keys() - exchange.shut(nu())
-    waiting = frozen.frozen(exchange, night, codes, volgnr, able)
-    _build_empty(exchange, waiting, nu)
-    if any(row.regels for row in waiting.batches):
-        earlier = history.earlier(exchange, waiting, night, codes)
-        names = {partner.id: partner.naam for partner in exchange.config.melders.values()}
-        for lot in frozen.portions(waiting):
-            made = batches.build_batches(
-                frozen.rows(exchange, waiting, lot),
-                night=night,
-                geleverd_op=nu(),
-                bestand={row.id: row.bestand for row in lot},
-                partner_names=names,
-                earlier=earlier,
-                terugkoppeling_dagen=exchange.config.uitlevering.terugkoppeling_dagen,
-                urgent_soorten={row.id: exchange.config.uitvoerders[row.uitvoerder].urgent_soorten for row in lot},
-                ongemarkeerd={row.id: _unmarked(exchange, row.gemeentecode, night) for row in lot},
-            )
-            _encrypt_all(exchange, {row.id: row for row in lot}, made, nu)
-    return BuildResult(len(waiting.batches), sum(row.regels for row in waiting.batches))
+    unread: dict[int, StoreFault] = {}
+    while True:
+        lost, waiting = done.lost, frozen.frozen(exchange, night, codes, volgnr, able, unread)
+        try:
+            _build_empty(exchange, waiting, nu, done)
+            if any(row.regels for row in waiting.batches):
+                _build_lots(exchange, waiting, night, codes, nu, done)
+            if done.lost == lost:
+                return next(iter(unread.values()), None)
+        except StoreFault as fault:
+            nr = aanlevering_in(fault.name)
+            if nr is None or nr in unread:
+                raise
+            unread[nr] = fault
+
+
+def _build_lots(
+    exchange: Exchange,
+    waiting: frozen.Frozen,
+    night: date,
+    codes: Sequence[str],
+    nu: Callable[[], datetime],
+    done: _Done,
+) -> None:
+    earlier = history.earlier(exchange, waiting, night, codes)
+    names = {partner.id: partner.naam for partner in exchange.config.melders.values()}
+    for lot in frozen.portions(waiting):
+        found = frozen.rows(exchange, waiting, lot)
+        proof.stop(exchange, found.wrong, nu)
+        done.wrong.update(found.wrong)
+        made = batches.build_batches(
+            found.table,
+            night=night,
+            geleverd_op=nu(),
+            bestand={row.id: row.bestand for row in lot},
+            partner_names=names,
+            earlier=earlier,
+            terugkoppeling_dagen=exchange.config.uitlevering.terugkoppeling_dagen,
+            urgent_soorten={row.id: exchange.config.uitvoerders[row.uitvoerder].urgent_soorten for row in lot},
+            ongemarkeerd={row.id: _unmarked(exchange, row.gemeentecode, night) for row in lot},
+        )
+        _encrypt_all(exchange, {row.id: row for row in lot}, made, nu, done)
+
+
+def _at_work(exchange: Exchange, night: date, volgnr: int, nu: Callable[[], datetime]) -> list[str]:
+    """Which other processes build this night, for people."""
+    return leases.others(exchange.register, f"bouwen:{night}:{volgnr:03d}:", "bouwen", nu())
 
 
 def _unmarked(exchange: Exchange, code: str, night: date) -> list[str]:
@@ -88,11 +152,11 @@ def _unmarked(exchange: Exchange, code: str, night: date) -> list[str]:
     return [sector for sector, how in served if how and how.herhaalde_meldingen == "ontvangen"]
 
 
-def _build_empty(exchange: Exchange, waiting: frozen.Frozen, nu: Callable[[], datetime]) -> None:
+def _build_empty(exchange: Exchange, waiting: frozen.Frozen, nu: Callable[[], datetime], done: _Done) -> None:
     """The batches without rows, for uitvoerders who want a file all the same."""
     rows = {row.id: row for row in waiting.batches if not row.regels}
     if rows:
-        _encrypt_all(exchange, rows, ((id, batches.EMPTY) for id in rows), nu)
+        _encrypt_all(exchange, rows, ((id, batches.EMPTY) for id in rows), nu, done)
 
 
 def _encrypt_all(
@@ -100,6 +164,7 @@ def _encrypt_all(
     rows: dict[int, sa.Row[Any]],
     made: Iterator[tuple[int, pa.Table]],
     nu: Callable[[], datetime],
+    done: _Done,
 ) -> None:
     """Encrypt and record eight batches at a time, two side by side: starting gpg costs more than its work on a small
     file, and a transaction more than what it writes."""
@@ -107,7 +172,14 @@ def _encrypt_all(
     with ThreadPoolExecutor(2) as pool:
         while some := [(rows[id], table) for id, table in itertools.islice(made, 8)]:
             built = list(pool.map(lambda one: _encrypt(exchange, one[0], one[1], nu()), some))
-            _record(exchange, some, built, nu())
+            try:
+                with answers.unless_lost(exchange, built):
+                    _record(exchange, some, built, nu())
+            except StateConflict:  # another process was first with one of them
+                done.lost += len(some)
+                continue
+            done.batches += len(some)
+            done.regels += sum(row.regels for row, _ in some)
 
 
 def _encrypt(exchange: Exchange, row: sa.Row[Any], table: pa.Table, moment: datetime) -> outbox.Built:

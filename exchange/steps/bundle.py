@@ -3,7 +3,7 @@
 A partij that is accepted before the freeze goes tonight, a later one tomorrow. Where its gemeente has meanwhile gone
 into one other gemeente, the partij follows (where it was divided, see `verdeeld`); the uitvoerder is the one that
 serves that gemeente (and sector) on the night's date, and on a night that is not one of its delivery days the partij
-stays waiting. A night is frozen once: run again, nothing is added to it.
+stays waiting. A night is frozen once, on its own day: run again, or later, nothing is added to it.
 
 What is urgent to an uitvoerder with `spoed_direct` does not wait for the night: after each intake it is frozen as a
 round of its own, with the next volgnr of that day and batches and a manifest of that number.
@@ -21,7 +21,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from exchange.context import Exchange, local_date
-from exchange.register import ledger, states
+from exchange.faults import NightAhead, NightNeverFrozen
+from exchange.register import ledger, states, stilstand
+from exchange.register.aanleveringen import Soort
 from exchange.register.tables import aanlevering, batch, nacht, partij, ronde, uitzondering
 from exchange.steps import levering, unwanted, verdeeld
 from schemas import gemeenten
@@ -32,40 +34,69 @@ NIGHT = 1
 
 @dataclass(frozen=True)
 class BundleResult:
-    """What the night holds, and what waits until a beheerder has looked: rows for gemeenten that nobody serves, and
-    everything for uitvoerders (ids) whose key cannot encrypt."""
+    """What the night (its date) holds, and what waits until a beheerder has looked: rows for gemeenten that nobody
+    serves, and everything for uitvoerders (ids) whose key cannot encrypt. `niet_gecontroleerd` counts per partner (id)
+    the files that were picked up and not checked: they miss the night."""
 
+    nacht: str
     batches: int
     regels: int
     zonder_uitvoerder: list[str]
     zonder_sleutel: list[str]
+    niet_gecontroleerd: dict[str, int]
 
 
 def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> BundleResult:
-    """Freeze `night`; what no uitvoerder serves, or can open, stays waiting and is named in the result."""
+    """Freeze `night`; what no uitvoerder serves, or can open, stays waiting and is named in the result.
+
+    Raises NightAhead for a night that has not come, and NightNeverFrozen for a past one of which nothing was frozen.
+    """
     moment = nu()
     shut = exchange.shut(moment)
     with _alone(exchange) as db:
-        known = db.execute(sa.select(nacht.c.bevroren_op).where(nacht.c.nacht == night)).first()
-        if known is None or known.bevroren_op is None:
+        frozen_on = may_be_worked_on(db, night, moment)
+        if frozen_on is None:
+            known = db.scalar(sa.select(nacht.c.nacht).where(nacht.c.nacht == night))
             if known is None:
                 db.execute(nacht.insert().values(nacht=night, bevroren_op=moment))
             else:  # spoed went out before this night
                 db.execute(nacht.update().where(nacht.c.nacht == night).values(bevroren_op=moment))
-            verdeeld.take_out(db, night, _waiting(db))
+            verdeeld.take_out(db, night, waiting(db))
             without = shut | _not_tonight(exchange, night)
-            members = _served(exchange, _waiting(db), night, without)
+            members = _served(exchange, waiting(db), night, without)
             empty = [place for place in levering.empty_batches(exchange.config, night) if place[0] not in without]
             _freeze(exchange, db, night, NIGHT, members, empty)
             _open(db, night, NIGHT, exchange.config.uitvoerders.keys() - _not_tonight(exchange, night))
             batches, rows = _size(db, night, NIGHT)
             ledger.append(db, moment, "NACHT_BEVROREN", {"nacht": str(night), "batches": batches, "regels": rows})
-        left = [(row, _receiver(exchange, row, night)) for row in _waiting(db)]
+        left = [(row, receiver(exchange, row, night)) for row in waiting(db)]
         return BundleResult(
+            str(night),
             *_size(db, night, NIGHT),
-            sorted({gemeenten.current(row.gemeentecode, night) for row, receiver in left if receiver is None}),
+            sorted({gemeenten.current(row.gemeentecode, night) for row, id in left if id is None}),
             sorted(shut),
+            _unchecked(db),
         )
+
+
+def may_be_worked_on(db: sa.Connection, night: date, moment: datetime) -> datetime | None:
+    """When `night` was frozen; None when it may be now. Raises NightAhead and NightNeverFrozen: what is accepted goes
+    out in the night of its day, and in no other."""
+    today = local_date(moment)
+    if night > today:
+        raise NightAhead(night, today)
+    frozen_on: datetime | None = db.scalar(sa.select(nacht.c.bevroren_op).where(nacht.c.nacht == night))
+    if frozen_on is None and night < today:
+        raise NightNeverFrozen(night)
+    return frozen_on
+
+
+def _unchecked(db: sa.Connection) -> dict[str, int]:
+    query = sa.select(aanlevering.c.partner, sa.func.count()).where(
+        aanlevering.c.soort == Soort.SIGNALEN, aanlevering.c.staat == states.Aanlevering.OPGEHAALD
+    )
+    rows = db.execute(query.group_by(aanlevering.c.partner).order_by(aanlevering.c.partner))
+    return {row[0]: row[1] for row in rows}
 
 
 def bundle_spoed(exchange: Exchange, nu: Callable[[], datetime]) -> int | None:
@@ -77,7 +108,7 @@ def bundle_spoed(exchange: Exchange, nu: Callable[[], datetime]) -> int | None:
     moment = nu()
     night, shut = local_date(moment), exchange.shut(moment)
     with _alone(exchange) as db:
-        urgent = [row for row in _waiting(db) if row.spoed]
+        urgent = [row for row in waiting(db) if row.spoed]
         members = _served(exchange, urgent, night, shut)
         members = {place: parts for place, parts in members.items() if place[0] in direct}
         if not members:
@@ -110,19 +141,20 @@ def _not_tonight(exchange: Exchange, night: date) -> set[str]:
     return {uitvoerder.id for uitvoerder in every if not uitvoerder.levering.levert_op(night)}
 
 
-def _receiver(exchange: Exchange, row: sa.Row[Any], night: date) -> str | None:
+def receiver(exchange: Exchange, row: sa.Row[Any], night: date) -> str | None:
+    """Who (id) receives a partij that waits, in this night; None when nobody serves its gemeente."""
     return exchange.config.uitvoerder_of(gemeenten.current(row.gemeentecode, night), night, row.sector)
 
 
 def _served(
-    exchange: Exchange, waiting: list[sa.Row[Any]], night: date, without: set[str]
+    exchange: Exchange, parts: list[sa.Row[Any]], night: date, without: set[str]
 ) -> dict[tuple[str, str], list[sa.Row[Any]]]:
     """Per (uitvoerder, gemeente) the partijen that can go, but for the uitvoerders in `without`."""
     members: dict[tuple[str, str], list[sa.Row[Any]]] = defaultdict(list)
-    for row in waiting:
-        receiver = _receiver(exchange, row, night)
-        if receiver is not None and receiver not in without:
-            members[receiver, gemeenten.current(row.gemeentecode, night)].append(row)
+    for row in parts:
+        id = receiver(exchange, row, night)
+        if id is not None and id not in without:
+            members[id, gemeenten.current(row.gemeentecode, night)].append(row)
     return members
 
 
@@ -174,8 +206,9 @@ def _open(db: sa.Connection, night: date, volgnr: int, receivers: Iterable[str])
         db.execute(ronde.insert(), rounds)
 
 
-def _waiting(db: sa.Connection) -> list[sa.Row[Any]]:
-    """Partijen that wait, with the rows that still go with them (`over`): at least one, or there is nothing to send."""
+def waiting(db: sa.Connection) -> list[sa.Row[Any]]:
+    """Partijen that wait, with the rows that still go with them (`over`): at least one, or there is nothing to send.
+    Not those of an aanlevering that stands still."""
     gone = (
         sa.select(uitzondering.c.partij_id, sa.func.count().label("weg")).group_by(uitzondering.c.partij_id).subquery()
     )
@@ -185,7 +218,12 @@ def _waiting(db: sa.Connection) -> list[sa.Row[Any]]:
             sa.select(partij, aanlevering.c.poging, over.label("over"))
             .join(aanlevering, aanlevering.c.nr == partij.c.aanlevering_nr)
             .join(gone, gone.c.partij_id == partij.c.id, isouter=True)
-            .where(partij.c.batch_id.is_(None), partij.c.houdreden.is_(None), over > 0)
+            .where(
+                partij.c.batch_id.is_(None),
+                partij.c.houdreden.is_(None),
+                over > 0,
+                partij.c.aanlevering_nr.not_in(stilstand.standing_still(stilstand.Soort.AANLEVERING)),
+            )
             .order_by(partij.c.id)
         )
     )

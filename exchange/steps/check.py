@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -21,8 +21,9 @@ import sqlalchemy as sa
 
 from exchange.configuration import Melder, Partij, Uitvoerder
 from exchange.context import Exchange, local_date
+from exchange.faults import LeaseLost, StateConflict
 from exchange.pgp import PgpRefusal, Plaintext
-from exchange.register import aanleveringen, leases, states
+from exchange.register import aanleveringen, leases, outbox, states
 from exchange.register.aanleveringen import Received, Soort, Verdict
 from exchange.register.tables import aanlevering, signaal
 from exchange.sentences import sentence
@@ -38,10 +39,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class CheckResult:
-    """How many files were answered, and how many of them were refused as a whole."""
+    """How many files were answered, how many of them were refused as a whole, and whose files another process is at:
+    those were left to it."""
 
     aanleveringen: int
     afgekeurd: int
+    bezet: list[str]
 
 
 def groups(exchange: Exchange, maximum: int, soort: Soort = Soort.SIGNALEN) -> list[list[str]]:
@@ -75,22 +78,28 @@ def check(exchange: Exchange, parties: Sequence[str], nu: Callable[[], datetime]
     """
     answered: list[states.Aanlevering] = []
     faults: list[Exception] = []
+    busy: list[str] = []
     for party in parties:
         try:
-            answered += _check_all(exchange, party, nu)
+            answered += _check_all(exchange, party, busy, nu)
         except Exception as fault:  # noqa: BLE001  raised below
             log.error("%s: %s", party, sentence(fault))
             faults.append(fault)
     if faults:
         raise faults[0]
-    return CheckResult(len(answered), answered.count(states.Aanlevering.AFGEKEURD))
+    return CheckResult(len(answered), answered.count(states.Aanlevering.AFGEKEURD), busy)
 
 
-def _check_all(exchange: Exchange, party: str, nu: Callable[[], datetime]) -> Iterator[states.Aanlevering]:
-    with leases.held(exchange.register, f"check:{party}", nu) as lease:
-        if lease is not None:
-            for nr in _waiting(exchange, party):
-                yield _check_one(exchange, nr, lease, nu)
+def _check_all(
+    exchange: Exchange, party: str, busy: list[str], nu: Callable[[], datetime]
+) -> Iterator[states.Aanlevering]:
+    name = f"check:{party}"
+    with leases.held(exchange.register, name, nu) as lease:
+        if lease is None:
+            busy += leases.who(exchange.register, name, party)
+            return
+        for nr in _waiting(exchange, party):
+            yield _check_one(exchange, nr, lease, nu)
 
 
 def _waiting(exchange: Exchange, party: str) -> list[int]:
@@ -157,9 +166,9 @@ def _as_a_whole(
     """Close a file of which no row was processed, with one code."""
     moment, number = nu(), answers.next_number(exchange, account.id, file.reeks)
     built = answers.ontvangst(exchange, account, file, number, moment, code, facts)
-    with exchange.register.begin() as db:
+    verdict = Verdict(state, code)
+    with answers.unless_lost(exchange, [built]), exchange.register.begin() as db:
         leases.renew(db, lease, moment)
-        verdict = Verdict(state, code)
         aanleveringen.close(db, file, verdict, moment, answers=[built], first_number=number, numbers=1)
     return state
 
@@ -197,8 +206,8 @@ def _row_by_row(
         dubbel=tally.dubbel,
         partijen=None if file.proef else tally.partijen,
     )
-    with exchange.register.begin() as db:
-        leases.renew(db, lease, nu())
+    built = [receipt, *controle.built]
+    with _unless_lost(exchange, file, lease, built), exchange.register.begin() as db:
         aanleveringen.close(
             db,
             file,
@@ -206,11 +215,26 @@ def _row_by_row(
             moment,
             accepted=() if file.proef else _register_rows(exchange, file, lease.nummer),
             refused=() if file.proef else tally.geweigerd,
-            answers=[receipt, *controle.built],
+            answers=built,
             first_number=number,
             numbers=2,
         )
+        leases.renew(db, lease, nu())  # writing the rows may have taken longer than the lease lasts
+    exchange.work.keep(file.nr, lease.nummer)
     return verdict.staat
+
+
+@contextmanager
+def _unless_lost(
+    exchange: Exchange, file: Received, lease: leases.Lease, built: Sequence[outbox.Built]
+) -> Iterator[None]:
+    """As `answers.unless_lost`; the rows go as well: another worker has this file, and a generation of its own."""
+    try:
+        with answers.unless_lost(exchange, built):
+            yield
+    except (StateConflict, LeaseLost):
+        exchange.work.remove(file.nr, lease.nummer)
+        raise
 
 
 def _earlier_names(exchange: Exchange, file: Received) -> list[str]:

@@ -16,7 +16,7 @@ import stamina
 from exchange.configuration import Melder, Partner
 from exchange.context import Exchange, local_date
 from exchange.faults import StateConflict
-from exchange.register import leases, ledger, outbox
+from exchange.register import leases, ledger, outbox, stilstand
 from exchange.register.states import PUBLISHED
 from exchange.register.tables import aanlevering, batch, partij, uitzondering, zending
 from exchange.steps import answers, frozen
@@ -67,7 +67,7 @@ def _report(
         to = Answered(number, moment, partner.id, given, "", head)
         stream.write(csvbytes.to_csv(answer.doorgezet_bestand(to, told), header=False))
     built = outbox.Built(account.id, "DOORGEZET", answers.FOLDER, given, archief, stream.sha256, stream.size, key)
-    with exchange.register.begin() as db:
+    with answers.unless_lost(exchange, [built]), exchange.register.begin() as db:
         leases.renew(db, lease, nu())
         outbox.take_numbers(db, account.id, "terugmelding", number, 1)
         outbox.add(db, moment, [built], lambda made: _mark_told(db, parts, made[0]))
@@ -107,6 +107,7 @@ def _untold(exchange: Exchange, partner: str) -> list[sa.Row[Any]]:
         .join(gone, gone.c.partij_id == partij.c.id, isouter=True)
         .where(
             aanlevering.c.partner == partner,
+            aanlevering.c.nr.not_in(stilstand.standing_still(stilstand.Soort.AANLEVERING)),
             partij.c.doorgezet_zending_id.is_(None),
             sa.or_(zending.c.staat.in_(PUBLISHED), sa.and_(partij.c.batch_id.is_(None), gone.c.weg == partij.c.aantal)),
         )

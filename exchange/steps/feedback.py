@@ -59,8 +59,8 @@ def row_by_row(
         afgekeurd=tally.afgekeurd,
         dubbel=tally.dubbel,
     )
-    with exchange.register.begin() as db:
-        leases.renew(db, lease, nu())
+    built = [receipt, *controle.built]
+    with answers.unless_lost(exchange, built), exchange.register.begin() as db:
         aanleveringen.close(
             db,
             file,
@@ -68,10 +68,11 @@ def row_by_row(
             moment,
             refused=tally.geweigerd,
             told=tally.verteld,
-            answers=[receipt, *controle.built],
+            answers=built,
             first_number=number,
             numbers=2,
         )
+        leases.renew(db, lease, nu())  # late: see there
     return verdict_.staat
 
 

@@ -6,7 +6,7 @@ A night is never held in memory as a whole: batches are read in portions.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from exchange.context import Exchange
-from exchange.faults import BalanceFault
-from exchange.register import states, vervolg
+from exchange.register import states, stilstand, vervolg
+from exchange.register.stilstand import Onderwerp, Soort, Wrong
 from exchange.register.tables import aanlevering, batch, partij, signaal, uitzondering
 from transforms import identity
 from transforms.batch import READ
@@ -46,23 +46,44 @@ Partijen = dict[tuple[int, int], list[sa.Row[Any]]]
 DOELEN = pa.schema([("nr", pa.int64()), ("doel", pa.int64())])
 
 
-def frozen(exchange: Exchange, night: date, codes: Sequence[str], volgnr: int, receivers: Collection[str]) -> Frozen:
+def frozen(
+    exchange: Exchange,
+    night: date,
+    codes: Sequence[str],
+    volgnr: int,
+    receivers: Collection[str],
+    unread: Collection[int] = (),
+) -> Frozen:
     """What is still to be built of `night` (1) or one of its spoed rounds (2 and up) for these gemeentecodes and these
-    uitvoerders (ids)."""
-    wanted = (
-        sa.select(batch)
-        .where(
-            batch.c.nacht == night,
-            batch.c.volgnr == volgnr,
-            batch.c.gemeentecode.in_(codes),
-            batch.c.staat == states.Batch.BEVROREN,
-            batch.c.uitvoerder.in_(list(receivers)),
-        )
-        .order_by(batch.c.gemeentecode, batch.c.id)
+    uitvoerders (ids); without what stands still, or holds rows of an aanlevering in `unread`."""
+    lost = sa.select(partij.c.batch_id).where(partij.c.aanlevering_nr.in_(unread), partij.c.batch_id.is_not(None))
+    wanted = sa.and_(
+        batch.c.nacht == night,
+        batch.c.volgnr == volgnr,
+        batch.c.gemeentecode.in_(codes),
+        batch.c.uitvoerder.in_(list(receivers)),
+        batch.c.id.not_in(stilstand.standing_still(Soort.BATCH)),
+        batch.c.id.not_in(lost),
     )
+    return _of(exchange, wanted)
+
+
+def incomplete(exchange: Exchange, ids: Sequence[int]) -> Wrong:
+    """Of these batches (ids), as far as they are not built, those of which the work store does not give exactly the
+    rows that were frozen."""
+    found: dict[Onderwerp, Mapping[str, int]] = {}
+    some = _of(exchange, batch.c.id.in_(ids))
+    for lot in portions(some):
+        found |= rows(exchange, some, lot).wrong
+    return found
+
+
+def _of(exchange: Exchange, wanted: sa.ColumnElement[bool]) -> Frozen:
+    """What is not built of these batches."""
+    every = sa.select(batch).where(wanted, batch.c.staat == states.Batch.BEVROREN)
     partijen: Partijen = defaultdict(list)
     with exchange.register.connect() as db:
-        batches = db.execute(wanted).all()
+        batches = db.execute(every.order_by(batch.c.gemeentecode, batch.c.id)).all()
         ours = partij.c.batch_id.in_([row.id for row in batches])
         parts = sa.select(partij, aanlevering.c.poging).join(aanlevering).where(ours)
         for row in db.execute(parts.order_by(partij.c.aanlevering_nr)):
@@ -92,11 +113,17 @@ def portions(night: Frozen) -> Iterator[Sequence[sa.Row[Any]]]:
         yield lot
 
 
-def rows(exchange: Exchange, night: Frozen, lot: Sequence[sa.Row[Any]]) -> pa.Table:
-    """The accepted rows of some batches, with `batch_id` (int64) and the gemeentecode they go to.
+@dataclass(frozen=True)
+class Rows:
+    """The accepted rows of some batches, with `batch_id` (int64) and the gemeentecode they go to; nothing of those that
+    have not exactly the rows that were frozen (`wrong`)."""
 
-    Raises BalanceFault when a batch has not exactly the rows that were frozen: then nothing of it goes out.
-    """
+    table: pa.Table
+    wrong: Wrong
+
+
+def rows(exchange: Exchange, night: Frozen, lot: Sequence[sa.Row[Any]]) -> Rows:
+    """Read the rows of some batches, and prove that they are those that were frozen."""
     code_of = {row.id: row.gemeentecode for row in lot}
     pieces = []
     for file, partijen in night.partijen.items():
@@ -109,9 +136,11 @@ def rows(exchange: Exchange, night: Frozen, lot: Sequence[sa.Row[Any]]) -> pa.Ta
             tonight = set_column(pointed(piece, night.doelen), "gemeentecode", codes.take(place))
             kept = pc.invert(pc.is_in(piece["nr"], value_set=night.taken_out))
             pieces.append(tonight.append_column("batch_id", ids.take(place)).filter(kept))
-    found = pa.concat_tables(pieces)
-    _prove(lot, found)
-    return found
+    found = pa.concat_tables([pa.table({"batch_id": pa.array([], pa.int64())}), *pieces], promote_options="default")
+    wrong = _wrong(lot, found)
+    if wrong:
+        found = found.filter(pc.invert(pc.is_in(found["batch_id"], value_set=pa.array([one.nr for one in wrong]))))
+    return Rows(found, wrong)
 
 
 def read(
@@ -157,9 +186,11 @@ def _fresh(exchange: Exchange, rows: pa.Table) -> pa.Table:
     return set_column(rows, "adres_hash", hashes(rows, exchange.hash_keys[0].key))
 
 
-def _prove(lot: Sequence[sa.Row[Any]], found: pa.Table) -> None:
+def _wrong(lot: Sequence[sa.Row[Any]], found: pa.Table) -> Wrong:
     counted = found.group_by("batch_id").aggregate([("batch_id", "count")])
     rows_of = dict(zip(counted["batch_id"].to_pylist(), counted["batch_id_count"].to_pylist(), strict=True))
-    wrong = {row.id: rows_of.get(row.id, 0) - row.regels for row in lot if rows_of.get(row.id, 0) != row.regels}
-    if wrong:
-        raise BalanceFault({f"batch {id}": difference for id, difference in wrong.items()})
+    return {
+        Onderwerp(Soort.BATCH, row.id): {"bevroren": row.regels, "gevonden": rows_of.get(row.id, 0)}
+        for row in lot
+        if rows_of.get(row.id, 0) != row.regels
+    }

@@ -71,7 +71,7 @@ def _make(visit: Visit, receiver: Uitvoerder, night: date, volgnr: int) -> None:
     served = levering.served(receiver, night) if volgnr == NIGHT else []
     table = batches.manifest(receiver.id, night, served, [row._asdict() for row in rows])
     built.append(_encrypted(visit, levering.content(receiver, name, table), "MANIFEST", name, night))
-    with visit.recording() as (db, moment):
+    with answers.unless_lost(visit.exchange, built), visit.recording() as (db, moment):
 
         def closed(made: list[int]) -> None:
             own = (ronde.c.nacht == night, ronde.c.volgnr == volgnr, ronde.c.uitvoerder == receiver.id)

@@ -71,7 +71,7 @@ def _report(
         with exchange.register.connect() as db:
             to = Answered(number, moment, partner.id, given, "", ledger.head(db))
         built = answers.encrypted(exchange, account, _content(to, rows), "UITKOMST", given, moment, night=night)
-    with exchange.register.begin() as db:
+    with answers.unless_lost(exchange, [built] if built else []), exchange.register.begin() as db:
         leases.renew(db, lease, nu())
         terugkoppelingen.mark_told(db, partner.id, files, moment)
         if built:

@@ -51,6 +51,7 @@ class PickupResult:
     onbereikbaar: list[str]  # tried again at the next intake
     vertrouwd_niet: list[str]  # host key unknown or changed: a beheerder must look
     mislukt: list[str]  # something is wrong on our side: a beheerder must look
+    bezet: list[str] = field(default_factory=list)  # which other process is at it
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def pickup(exchange: Exchange, nu: Callable[[], datetime], soort: Soort = Soort.
     with ExitStack() as stack:
         lease = stack.enter_context(leases.held(exchange.register, f"pickup:{soort}", nu))
         if lease is None:
-            return PickupResult(0, [], [], [])
+            return PickupResult(0, [], [], [], leases.who(exchange.register, f"pickup:{soort}", "ophalen"))
         pool = stack.enter_context(ThreadPoolExecutor(exchange.config.intake.threads))
 
         def everywhere(work: Callable[[_Visit], None]) -> None:

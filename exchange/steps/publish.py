@@ -108,6 +108,8 @@ def _to_party(exchange: Exchange, receiver: str, listed: bytes | None, nu: Calla
     outcome = _Outcome()
     with leases.held(exchange.register, f"publish:{receiver}", nu) as lease:
         if lease is None:  # somebody else is at it, and may have begun before our files were there
+            for one in leases.who(exchange.register, f"publish:{receiver}", receiver):
+                log.info("een ander proces is hier al mee bezig: %s", one)
             return _Outcome(held=True)
         party = exchange.config.partij(receiver)
         try:

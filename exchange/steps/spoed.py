@@ -20,21 +20,32 @@ from exchange.steps import build, bundle
 
 @dataclass(frozen=True)
 class SpoedResult:
-    """How many batches of urgent signals were built, and their rows."""
+    """How many batches of urgent signals were built, and their rows; which stand still because their rows are not those
+    that were frozen, and which other process is at them."""
 
     batches: int
     regels: int
+    stilgezet: list[str]
+    bezet: list[str]
+
+
+NOTHING = SpoedResult(0, 0, [], [])
 
 
 def spoed(exchange: Exchange, nu: Callable[[], datetime]) -> SpoedResult:
-    """Freeze and build what is urgent now, and what an earlier run left; raises BalanceFault when rows are missing."""
+    """Freeze and build what is urgent now, and what an earlier run left."""
     bundle.bundle_spoed(exchange, nu)
     built = [
         build.build(exchange, night, codes, nu, volgnr)
         for night, volgnr in _unfinished(exchange)
         for codes in build.shards(exchange, night, 1, volgnr)
     ]
-    return SpoedResult(sum(one.batches for one in built), sum(one.regels for one in built))
+    return SpoedResult(
+        sum(one.batches for one in built),
+        sum(one.regels for one in built),
+        [which for one in built for which in one.stilgezet],
+        sorted({which for one in built for which in one.bezet}),
+    )
 
 
 def _unfinished(exchange: Exchange) -> list[tuple[date, int]]:

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from airflow.serialization.encoders import coerce_to_core_timetable
 
 from dags import step
-from exchange.faults import BalanceFault, HostKeyMismatch, LeaseLost, PartyUnreachable, StoreFault
+from exchange.faults import BalanceFault, HostKeyMismatch, LeaseLost, NightAhead, PartyUnreachable, StoreFault
 from exchange.sandbox.create import create
 from exchange.sentences import sentence
 from schemas.nacht import UITLEVERING
@@ -41,7 +41,9 @@ def test_what_a_retry_can_mend_is_retried(fault: Exception) -> None:
     assert not isinstance(caught.value, AirflowFailException)
 
 
-@pytest.mark.parametrize("fault", [HostKeyMismatch("huur-01"), BalanceFault({"regels": 1})])
+@pytest.mark.parametrize(
+    "fault", [HostKeyMismatch("huur-01"), BalanceFault(["batch 7"]), NightAhead(date(2036, 11, 26), date(2026, 11, 26))]
+)
 def test_what_a_retry_cannot_mend_fails_at_once(fault: Exception) -> None:
     with pytest.raises(AirflowFailException, match=re.escape(sentence(fault))), step.opened():
         raise fault

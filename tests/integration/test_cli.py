@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from exchange import faults, register
 from exchange.cli import app
 from exchange.cli.door import refuse
+from exchange.context import local_date
 from exchange.faults import (
     BalanceFault,
     ConfigurationFault,
@@ -31,6 +32,9 @@ from exchange.faults import (
     HostKeyMismatch,
     LeaseLost,
     LedgerBroken,
+    NightAhead,
+    NightNeverFrozen,
+    NotANight,
     NotDoubtful,
     PartyFault,
     PartyUnreachable,
@@ -229,7 +233,8 @@ def accept_one_signal(url: str) -> None:
     where = {"gemeentecode": "0363", "sector": "Huur"}
     engine = register.engine(url)
     with engine.begin() as db:
-        db.execute(tables.aanlevering.insert().values(nr=1, partner="woonzo", staat="GECONTROLEERD", **file))
+        counts = {"staat": "GECONTROLEERD", "regels": 1, "aanvaard": 1}
+        db.execute(tables.aanlevering.insert().values(nr=1, partner="woonzo", **counts, **file))
         db.execute(tables.signaal.insert().values(nr=1 << 24 | 2, ontvangen_op=nu.date(), **row, **where))
         db.execute(tables.partij.insert().values(aanlevering_nr=1, aantal=1, **where))
     engine.dispose()
@@ -273,10 +278,27 @@ def test_intake_of_unreachable_partners_names_them_and_is_late(config: Path) -> 
 def test_a_night_without_signals_is_well(config: Path) -> None:
     run("register", "upgrade", "--config", config)
 
-    data = run_json("uitlevering", "--nacht", "2026-03-29", "--config", config, code=1)
+    data = run_json("uitlevering", "--config", config, code=1)
 
-    assert (data["nacht"], data["batches"], data["klopt"]) == ("2026-03-29", 0, True)
+    today = local_date(datetime.now(UTC))
+    assert (data["nacht"], data["batches"], data["klopt"]) == (str(today), 0, True)
     assert data["uitgesteld"]  # its manifest waits: nobody serves the sandbox here
+    [why] = data["waarom_niets"]
+    assert data["uitgesteld"][0] in why
+
+
+@pytest.mark.parametrize(("days", "fault", "code"), [(1, "NightAhead", 2), (-1, "NightNeverFrozen", 1)])
+def test_a_night_that_has_not_come_or_was_never_frozen_is_refused_and_freezes_nothing(
+    config: Path, tmp_path: Path, days: int, fault: str, code: int
+) -> None:
+    run("register", "upgrade", "--config", config)
+    accept_one_signal(f"sqlite:///{tmp_path}/register.sqlite")
+    night = local_date(datetime.now(UTC)) + timedelta(days=days)
+
+    answer = run_json("uitlevering", "--nacht", night, "--config", config, code=code)
+
+    assert (answer["fout"], answer["feiten"]["nacht"]) == (fault, str(night))
+    assert run_json("status", "--config", config)["batches"] == []
 
 
 def test_a_reference_is_imported(config: Path, tmp_path: Path) -> None:
@@ -354,7 +376,10 @@ FAULTS: list[tuple[Fault, int]] = [
     (StateConflict("zending", 1, "GEUPLOAD"), 3),
     (HostKeyMismatch("zuid"), 1),
     (TargetExists("uit/0363/x"), 1),
-    (BalanceFault({"regels": 1}), 1),
+    (BalanceFault(["aanlevering 7"]), 1),
+    (NightAhead(date(2036, 11, 26), date(2026, 11, 26)), 2),
+    (NightNeverFrozen(date(2026, 11, 25)), 1),
+    (NotANight("2026-02-30"), 2),
     (LedgerBroken(4), 1),
     (NotDoubtful(7, "GEPUBLICEERD"), 1),
     (RegisterUnreachable(), 3),

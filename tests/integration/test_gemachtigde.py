@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from exchange import register
-from exchange.context import Exchange, open_exchange
+from exchange.context import Exchange, local_date, open_exchange
 from exchange.register import outbox
 from exchange.sandbox import files
 from exchange.sandbox.create import Sandbox, create
@@ -195,7 +195,7 @@ def test_nobody_hears_for_a_partner_without_an_account_while_no_machtiging_holds
         _check(ending, clock)  # of the day of receipt
         clock.now += timedelta(days=1)
         night(ending, clock)
-        assert report.report(ending, DAY, clock).zonder_machtiging == [WATER]
+        assert report.report(ending, local_date(clock.now), clock).zonder_machtiging == [WATER]
         assert not [name for name in told(ending, KOEPEL) if name.startswith("VS_DOORGEZET")]
     night(exchange, clock)  # with a machtiging that goes on
     assert [name for name in told(exchange, KOEPEL) if name.startswith(f"VS_DOORGEZET_{WATER}_")]

@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -81,18 +81,21 @@ def steps(exchange: Exchange, clock: Clock) -> list[tuple[str, Callable[[], obje
         for group in check.groups(exchange, 2):
             check.check(exchange, group, clock)
 
+    def tonight() -> date:
+        return local_date(clock.now)
+
     def build_all() -> None:
-        for shard in build.shards(exchange, DAY, 2):
-            build.build(exchange, DAY, shard, clock)
+        for shard in build.shards(exchange, tonight(), 2):
+            build.build(exchange, tonight(), shard, clock)
 
     return [
         ("pickup", lambda: pickup.pickup(exchange, clock)),
         ("check", check_all),
         ("answers", lambda: publish.publish(exchange, clock)),
-        ("bundle", lambda: bundle.bundle(exchange, DAY, clock)),
+        ("bundle", lambda: bundle.bundle(exchange, tonight(), clock)),
         ("build", build_all),
         ("publish", lambda: publish.publish(exchange, clock)),
-        ("report", lambda: report.report(exchange, DAY, clock)),
+        ("report", lambda: report.report(exchange, tonight(), clock)),
     ]
 
 

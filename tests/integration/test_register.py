@@ -1,7 +1,7 @@
 """The register, the same on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -317,7 +317,7 @@ def test_a_lease_is_held_by_one_and_passes_on_when_it_ends(engine):
 
 
 def test_who_comes_back_after_its_lease_ran_out_cannot_record_anything(engine):
-    late = NU + leases.DURATION + timedelta(seconds=1)
+    late = NU + leases.DURATION + leases.PATIENCE  # its process lives, and has not been heard of for very long
     with leases.held(engine, "check:x", lambda: NU) as first, leases.held(engine, "check:x", lambda: late) as second:
         assert first is not None
         assert second is not None

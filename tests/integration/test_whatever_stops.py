@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import random
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -54,6 +55,8 @@ class Chance:
         self._random, self.stops, self._on = random.Random(seed), Counter[str](), False
 
     def perhaps(self, place: str) -> None:
+        if threading.current_thread().name == "heartbeat":
+            return  # it is no step; whoever is stopped stops it as well
         if self._on and self._random.random() < CHANCE:
             self.stops[place] += 1
             raise Stopped
