@@ -120,6 +120,8 @@ def _try(
     row = sa.select(lease).where(lease.c.naam == naam)
     with engine.begin() as db:
         now = db.execute(row.with_for_update(skip_locked=True)).first()
+        if now is None and db.execute(row).first():  # to insert it would wait for its owner
+            return None
         if now is None:
             made = db.execute(_insert_if_absent(db, naam, values)).first()
             return Lease(naam, houder, 1) if made else None
