@@ -12,7 +12,7 @@ import select
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncssh
@@ -53,16 +53,19 @@ def serving(folder: Path) -> Iterator[int]:
             process.terminate()
 
 
-async def _serve(folder: Path, *, tied: bool) -> None:
-    """Until a signal comes, or when `tied` until standard input ends: then whoever started us is gone."""
+async def listen(
+    folder: Path, accounts: Callable[[Path], Accounts], shut: Callable[[asyncssh.SSHServerChannel[bytes], Path], Shut]
+) -> asyncssh.SSHAcceptor:
+    """Serve the sandbox in `folder` as `accounts` lets in and `shut` answers; raises SandboxFault when the port cannot
+    be listened on."""
     server, port = folder / "server", _port(folder)
     try:
-        listener = await asyncssh.create_server(
-            lambda: _Accounts(server / "authorized_keys"),
+        return await asyncssh.create_server(
+            lambda: accounts(server / "authorized_keys"),
             HOST,
             port,
             server_host_keys=[str(server / "ssh_host_ed25519")],
-            sftp_factory=lambda channel: _Shut(channel, folder / "sftp"),
+            sftp_factory=lambda channel: shut(channel, folder / "sftp"),
             allow_scp=False,
             agent_forwarding=False,
             password_auth=False,
@@ -72,7 +75,11 @@ async def _serve(folder: Path, *, tied: bool) -> None:
         raise SandboxFault(
             f"op poort {port} kan geen SFTP-server luisteren ({os.strerror(error.errno or 0)})"
         ) from error
-    async with listener:
+
+
+async def _serve(folder: Path, *, tied: bool) -> None:
+    """Until a signal comes, or when `tied` until standard input ends: then whoever started us is gone."""
+    async with await listen(folder, Accounts, Shut):
         if tied:
             sys.stdout.buffer.write(READY)
             sys.stdout.flush()
@@ -91,7 +98,7 @@ def _port(folder: Path) -> int:
         raise SandboxFault(f"{folder} is geen oefenomgeving") from error
 
 
-class _Accounts(asyncssh.SSHServer):
+class Accounts(asyncssh.SSHServer):
     """Public keys only, as listed per party."""
 
     def __init__(self, keys: Path) -> None:
@@ -109,7 +116,7 @@ class _Accounts(asyncssh.SSHServer):
         return True
 
 
-class _Shut(asyncssh.SFTPServer):
+class Shut(asyncssh.SFTPServer):
     """One party's folder is all there is: no path and no link leads out of it.
 
     asyncssh keeps the text of a path inside; where a link on the way leads is looked at here.
