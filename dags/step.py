@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: For `default_args`: what a retry can mend is tried three times more, ever later.
+#: For `default_args`: what a retry can mend is tried three times more, ever later. A task that takes an hour hangs: a
+#: night of a million rows takes minutes, and no party more than its time (`partij_seconden`).
 RETRIED = {
     "owner": "nachtpost",
     "retries": 3,
     "retry_delay": timedelta(minutes=2),
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=15),
+    "execution_timeout": timedelta(hours=1),
     "show_return_value_in_logs": False,
 }
 
