@@ -218,9 +218,8 @@ class Connection:
             self._asking("het lezen van de map", folder),
             contextlib.closing(self._session.entries(self._path(folder))) as entries,
         ):
-            for name, entry in itertools.islice(entries, most + len(_SELF)):
-                if name not in _SELF:
-                    yield name, entry
+            given = itertools.islice(entries, most + len(_SELF))
+            yield from itertools.islice((entry for entry in given if entry[0] not in _SELF), most)
 
     def _blocks(self, path: str, size: int) -> Generator[bytes]:
         with self._asking("het lezen van een bestand"), self._session.reading(self._path(path)) as handle:
