@@ -266,9 +266,12 @@ def _collect(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callabl
     visit.later += len(fresh)
     now = fresh[: exchange.config.intake.max_bestanden]
     for soort, file, sha256 in _held(exchange, visit, now):
+        registered = None
         with visit.one_file():
-            _take(exchange, visit, soort, file, sha256, lease, nu)
+            registered = _take(exchange, visit, soort, file, sha256, lease, nu)
         visit.later -= 1
+        if registered:
+            _clear(exchange, visit, registered, nu)
 
 
 def _fresh(visit: _Visit, listed: dict[tuple[Soort, str], RemoteFile]) -> Iterator[tuple[Soort, RemoteFile]]:
@@ -321,8 +324,8 @@ def _take(
     sha256: str | None,
     lease: leases.Lease,
     nu: Callable[[], datetime],
-) -> None:
-    """Bytes first, register second, the party's folder last."""
+) -> Registered:
+    """Fetch a file and register it."""
     if file.size > exchange.config.intake.max_opgehaald:
         fetched = _Fetched(visit.whose(exchange, file.name), soort, file)
     else:
@@ -331,7 +334,7 @@ def _take(
         raise FileChanged(visit.party.id)
     registered = _register(exchange, visit, fetched, lease, nu)
     visit.opgehaald += 1
-    _clear(exchange, visit, registered, nu)
+    return registered
 
 
 def _unchanged(visit: _Visit, fetched: _Fetched, *, mtime: bool) -> bool:

@@ -105,7 +105,8 @@ class Account:
 
     def healthy(self) -> None:
         """No habits any more."""
-        self.__dict__.update(vars(Account()))
+        self.habits.clear()
+        self.__dict__.update(vars(Account(self.habits)))
 
 
 @contextmanager
@@ -171,6 +172,7 @@ class _WithHabits(Shut):
             self.channel.write({NEVER: b"", HALF: b"\0\0\1\0\x65\0\0", NOISE: b"Welcome to your shell"}[habit.status])
             while self._account.habits.get(kind) is habit:
                 await asyncio.sleep(0.02)
+            return do()
         if habit.status:
             raise asyncssh.SFTPError(habit.status, "as it is used to")
         return done
