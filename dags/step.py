@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import get_current_context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 
 if TYPE_CHECKING:
     from exchange.context import Exchange
@@ -47,6 +47,11 @@ def opened() -> Iterator[Exchange]:
         return
     except AirflowException:
         raise
+    except AirflowTaskTimeout:
+        failure = AirflowException(
+            "Deze taak duurde langer dan zij mag en is gestopt. Wat af was, blijft; de volgende poging gaat verder. "
+            "Blijft het zo, waarschuw de ontwikkelaars."
+        )
     except Fault as fault:
         failure = AirflowException(sentence(fault)) if fault.retry else AirflowFailException(sentence(fault))
     except Exception as error:  # noqa: BLE001  whatever it is, its text stays out of the log
