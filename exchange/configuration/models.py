@@ -407,6 +407,7 @@ def _as_url(place: str, folder: Path) -> str:
 class IntakeSettings(Model):
     """How files are fetched and read.
 
+    Of the parties `threads` are visited at a time: more than are ever slow together, for those hold up the others.
     A visit to a party may take `partij_seconden`, beside the waiting for files to stand still. In a round at most
     `max_bestanden` of its files are fetched, of the first `max_namen` in its folder. `max_opgehaald` is the size of a
     file as it was sent, `max_bytes` that of the decrypted text. `blokgrootte` counts lines.
@@ -422,7 +423,7 @@ class IntakeSettings(Model):
     max_opgehaald: Annotated[int, Field(ge=1)] = 1_000_000_000
     max_bytes: Annotated[int, Field(ge=1)] = 2_000_000_000
     max_regels: Annotated[int, Field(ge=1, le=2**24 - 1)] = 2**24 - 1
-    threads: Annotated[int, Field(ge=1, le=64)] = 8
+    threads: Annotated[int, Field(ge=1, le=64)] = 32
 
 
 class UitleveringSettings(Model):

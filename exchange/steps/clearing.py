@@ -21,11 +21,7 @@ from exchange.faults import FileFault, NameTaken, NotDone, TargetExists
 from exchange.register.aanleveringen import Soort, dropped_by
 from exchange.register.tables import aanlevering
 from exchange.sftp import Connection, RemoteFile, Sink
-from exchange.steps import namens, proef
-
-IN, DONE = "in", "in/opgehaald"
-#: Ending of the file that says that another is complete, where a partner's profile asks for one.
-READY = ".gereed"
+from exchange.steps import inbox, namens
 
 
 @dataclass(frozen=True)
@@ -39,11 +35,6 @@ class Registered:
     grootte: int
     mtime: int
     sha256: str
-
-
-def folders(soort: Soort) -> tuple[str, str]:
-    """Where a party drops files of this kind, and where they go when we have them."""
-    return (proef.IN, proef.DONE) if soort is Soort.PROEF else (IN, DONE)
 
 
 def uncleared(exchange: Exchange, account: str) -> list[Registered]:
@@ -62,13 +53,15 @@ def clear(
 
     Raises a FileFault when it could not be moved, or that was not seen.
     """
-    folder, done = folders(one.soort)
+    folder, done = inbox.folders(one.soort)
     source, target = f"{folder}/{one.bestand}", f"{done}/{one.nr}_{one.bestand}"  # a name that is never taken
     standing, moved = stands(connection, source, one), connection.stat(target)
     if standing and moved is None:
         connection.ensure_folder(done)
         if namens.waits(exchange.config, one.partner):
-            connection.remove(f"{source}{READY}")  # first: behind the move it might be that of a next file of this name
+            connection.remove(
+                f"{source}{inbox.READY}"
+            )  # first: behind the move it might be that of a next file of this name
         _move(connection, party, source, target)
         standing, moved = stands(connection, source, one), connection.stat(target)
         if moved is None and standing:

@@ -15,8 +15,8 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -38,15 +38,11 @@ from exchange.register.aanleveringen import Soort, event_of
 from exchange.register.tables import aanlevering
 from exchange.sentences import sentence
 from exchange.sftp import Connection, RemoteFile
-from exchange.steps import clearing, namens, proef
-from exchange.steps.clearing import READY, Registered, folders
+from exchange.steps import clearing, inbox, namens, proef
+from exchange.steps.clearing import Registered
 
 log = logging.getLogger(__name__)
 
-#: Longest name, in bytes, that still fits with our number before it, or an answer's kind behind it.
-LONGEST_NAME = 200
-#: Endings that clients give to a file that is still being written.
-HALF = (".part", ".filepart", ".tmp", ".partial")
 #: Moves that may fail in one round before the other files that have still to be moved are left for the next.
 MOST_FAILED = 100
 
@@ -95,15 +91,12 @@ class _Fetched:
 
 @dataclass
 class _Visit:
-    """One party in this round: its connection, what stood there at the first look (by kind and name) and when that
-    was, and what became of it."""
+    """One party in this round: what stood there at the first look, and what became of it."""
 
     party: Partij
     soort: Soort
     day: date
-    connection: Connection | None = None
-    seen: dict[tuple[Soort, str], RemoteFile] = field(default_factory=dict)
-    looked: float = 0.0
+    seen: inbox.Files = field(default_factory=dict)
     standing: list[Registered] = field(default_factory=list)  # registered, and not seen to be out of in/
     opgehaald: int = 0
     blijft: int = 0  # files that could not be fetched, or not moved
@@ -137,29 +130,14 @@ def pickup(exchange: Exchange, nu: Callable[[], datetime], soort: Soort = Soort.
         parties = exchange.config.uitvoerders
     day = local_date(nu())
     visits = [_Visit(parties[party], soort, day) for party in sorted(parties)]
-    with ExitStack() as stack:
-        lease = stack.enter_context(leases.held(exchange.register, f"pickup:{soort}", nu))
+    with leases.held(exchange.register, f"pickup:{soort}", nu) as lease:
         if lease is None:
             return PickupResult()
-        pool = stack.enter_context(ThreadPoolExecutor(exchange.config.intake.threads))
-        stack.callback(pool.shutdown, wait=False, cancel_futures=True)  # when we are stopped half-way
-
-        def arrive(visit: _Visit) -> tuple[_Visit, ExitStack]:
-            opened = ExitStack()
-            _guarded(visit, lambda: _arrive(exchange, visit, opened, nu))
-            return visit, opened
-
-        def collect(visit: _Visit, opened: ExitStack) -> None:
-            with opened:
-                if visit.seen and not visit.fault:
-                    _guarded(visit, lambda: _collect(exchange, visit, lease, nu))
-
-        # every first look goes before the waiting for files to stand still, which is then over for most
-        arrived = as_completed([pool.submit(arrive, visit) for visit in visits])
-        for collected in [pool.submit(collect, *one.result()) for one in arrived]:
-            collected.result()
-    for visit in visits:
-        _tell(visit)
+        with ThreadPoolExecutor(exchange.config.intake.threads) as pool:
+            try:
+                list(pool.map(lambda visit: _guarded(exchange, visit, lease, nu), visits))
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)  # where we are stopped half-way
     return _result(visits)
 
 
@@ -189,113 +167,76 @@ def _tell(visit: _Visit) -> None:
         log.warning("%s: bestanden die wachten op de volgende ronde: %d", party, visit.later)
 
 
-def _guarded(visit: _Visit, work: Callable[[], None]) -> None:
+def _guarded(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callable[[], datetime]) -> None:
     try:
-        work()
+        _visit(exchange, visit, lease, nu)
     except PartyFault as fault:
         log.warning("%s", sentence(fault))
         visit.fault = fault
     except Exception as fault:  # noqa: BLE001  ours, not the party's: the others must not wait for it
         log.error("%s: %s", visit.party.id, sentence(fault))
         visit.fault = fault
+    _tell(visit)
 
 
-def _arrive(exchange: Exchange, visit: _Visit, opened: ExitStack, nu: Callable[[], datetime]) -> None:
-    """Log in, finish what an earlier round left half done, and look for the first time."""
-    party, tries = visit.party, Soort.PROEF in visit.soort.taken_along
+def _visit(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callable[[], datetime]) -> None:
+    """Finish what an earlier round left half done, look twice, and take in what stands still."""
+    tries = Soort.PROEF in visit.soort.taken_along
     if tries:
-        proef.wipe_archive(exchange, party.id, nu())
-    visit.connection = opened.enter_context(exchange.connect(party))
-    for one in clearing.uncleared(exchange, party.id):
-        _clear(exchange, visit, one, nu)
-    if tries:
-        proef.wipe(exchange, party.id, visit.connection, nu)
-    listed = _listing(exchange, visit)
-    visit.seen = {at: file for at, file in listed.items() if _nameable(file)}
-    if left := len(listed) - len(visit.seen):
-        log.warning("%s: bestanden die blijven staan, om een te lange of vreemde naam: %d", party.id, left)
-    visit.looked = time.monotonic()
+        proef.wipe_archive(exchange, visit.party.id, nu())
+    with exchange.connect(visit.party) as connection:
+        for one in clearing.uncleared(exchange, visit.party.id):
+            _clear(exchange, visit, connection, one, nu)
+        if tries:
+            proef.wipe(exchange, visit.party.id, connection, nu)
+        visit.seen = _look(exchange, visit, connection)
+        if left := len(visit.seen) - sum(inbox.nameable(file) for file in visit.seen.values()):
+            log.warning("%s: bestanden die blijven staan, om een te lange of vreemde naam: %d", visit.party.id, left)
+        if len(visit.seen) > left:
+            time.sleep(exchange.config.intake.stil_seconden)
+            _collect(exchange, visit, connection, lease, nu)
 
 
-def _listing(exchange: Exchange, visit: _Visit) -> dict[tuple[Soort, str], RemoteFile]:
-    """The files that we would take now, by kind and name, of the first so many in each folder."""
-    found: dict[tuple[Soort, str], RemoteFile] = {}
-    for soort in visit.soort.taken_along:
-        listed = {file.name: file for file in _first(exchange, visit, soort)}
-        for name, file in sorted(listed.items()):
-            complete = not name.endswith(READY) and f"{name}{READY}" in listed
-            if _wanted(file) and (
-                complete or not namens.waits(exchange.config, visit.whose(exchange, name.removesuffix(READY)))
-            ):
-                found[soort, name] = file
-    return found
+def _look(exchange: Exchange, visit: _Visit, connection: Connection) -> inbox.Files:
+    return inbox.listing(exchange.config, visit.party, visit.soort, visit.day, connection)
 
 
-def _first(exchange: Exchange, visit: _Visit, soort: Soort) -> list[RemoteFile]:
-    """What stands in the folder for `soort`; that for a proef need not be there, and stops nothing."""
-    assert visit.connection is not None
-    folder, most = folders(soort)[0], exchange.config.intake.max_namen
-    try:
-        listed = visit.connection.first(folder, most + 1)
-    except FileFault as fault:
-        if soort is not Soort.PROEF:
-            raise
-        log.warning("%s", sentence(fault))
-        return []
-    if listed is None and soort is Soort.SIGNALEN:
-        raise FolderMissing(visit.party.id, folder)
-    if listed and len(listed) > most:
-        log.warning("%s: in %s/ staan meer dan %d namen; de andere zien wij later", visit.party.id, folder, most)
-    return (listed or [])[:most]
-
-
-def _wanted(file: RemoteFile) -> bool:
-    """Whether it is a whole file, whatever it is called: check answers a name that was not agreed."""
-    return file.regular and not file.name.startswith(".") and not file.name.lower().endswith(HALF)
-
-
-def _nameable(file: RemoteFile) -> bool:
-    """Whether the name can stand in that of an answer."""
-    return file.deugt and len(file.name.encode()) <= LONGEST_NAME
-
-
-def _collect(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callable[[], datetime]) -> None:
+def _collect(
+    exchange: Exchange, visit: _Visit, connection: Connection, lease: leases.Lease, nu: Callable[[], datetime]
+) -> None:
     """Take in what did not change between the two looks, by name, as much as goes in one round."""
-    time.sleep(max(0.0, visit.looked + exchange.config.intake.stil_seconden - time.monotonic()))
-    fresh = list(_fresh(visit, _listing(exchange, visit)))
+    fresh = list(_fresh(visit, connection, _look(exchange, visit, connection)))
     visit.later += len(fresh)
     now = fresh[: exchange.config.intake.max_bestanden]
-    for soort, file, sha256 in _held(exchange, visit, now):
+    for soort, file, sha256 in _held(exchange, visit, connection, now):
         registered = None
         with visit.one_file():
-            registered = _take(exchange, visit, soort, file, sha256, lease, nu)
+            registered = _take(exchange, visit, connection, soort, file, sha256, lease, nu)
         visit.later -= 1
         if registered:
-            _clear(exchange, visit, registered, nu)
+            _clear(exchange, visit, connection, registered, nu)
 
 
-def _fresh(visit: _Visit, listed: dict[tuple[Soort, str], RemoteFile]) -> Iterator[tuple[Soort, RemoteFile]]:
+def _fresh(visit: _Visit, connection: Connection, listed: inbox.Files) -> Iterator[tuple[Soort, RemoteFile]]:
     """What stands still and was not registered before."""
-    assert visit.connection is not None
     for (soort, name), file in listed.items():
         before = visit.seen.get((soort, name))
-        if before is None or before.size != file.size:
+        if before is None or before.size != file.size or not inbox.nameable(file):
             continue
-        known = False
+        known = True  # until it was seen that it is another
         with visit.one_file():
-            path = f"{folders(soort)[0]}/{name}"
+            path = f"{inbox.folders(soort)[0]}/{name}"
             same = [one for one in visit.standing if (one.soort, one.bestand) == (soort, name)]
-            known = any(clearing.is_it(visit.connection, path, file, one) for one in same)
+            known = any(clearing.is_it(connection, path, file, one) for one in same)
         if not known:
             yield soort, file
 
 
 def _held(
-    exchange: Exchange, visit: _Visit, files: list[tuple[Soort, RemoteFile]]
+    exchange: Exchange, visit: _Visit, connection: Connection, files: list[tuple[Soort, RemoteFile]]
 ) -> list[tuple[Soort, RemoteFile, str | None]]:
     """Where the mtime of a file says nothing, because it is another at every look or is not given, its bytes must be
     the same for as long as a file must stand still: with each such file the hash that it has now."""
-    assert visit.connection is not None
     intake = exchange.config.intake
     found: list[tuple[Soort, RemoteFile, str | None]] = []
     for soort, file in files:
@@ -303,8 +244,8 @@ def _held(
             found.append((soort, file, None))
             continue
         with visit.one_file():
-            path = f"{folders(soort)[0]}/{file.name}"
-            found.append((soort, file, clearing.sha256(visit.connection, path, file.size)))
+            path = f"{inbox.folders(soort)[0]}/{file.name}"
+            found.append((soort, file, clearing.sha256(connection, path, file.size)))
     if held := sum(sha256 is not None for _, _, sha256 in found):
         log.warning(
             "%s: bestanden waarvan de wijzigingstijd bij elke blik anders is: %d. Daarvan vergelijken wij de inhoud, "
@@ -319,6 +260,7 @@ def _held(
 def _take(
     exchange: Exchange,
     visit: _Visit,
+    connection: Connection,
     soort: Soort,
     file: RemoteFile,
     sha256: str | None,
@@ -329,28 +271,26 @@ def _take(
     if file.size > exchange.config.intake.max_opgehaald:
         fetched = _Fetched(visit.whose(exchange, file.name), soort, file)
     else:
-        fetched = _fetch(exchange, visit, soort, file)
-    if sha256 not in (None, fetched.sha256) or not _unchanged(visit, fetched, mtime=sha256 is None):
+        fetched = _fetch(exchange, visit, connection, soort, file)
+    if sha256 not in (None, fetched.sha256) or not _unchanged(connection, fetched, mtime=sha256 is None):
         raise FileChanged(visit.party.id)
     registered = _register(exchange, visit, fetched, lease, nu)
     visit.opgehaald += 1
     return registered
 
 
-def _unchanged(visit: _Visit, fetched: _Fetched, *, mtime: bool) -> bool:
+def _unchanged(connection: Connection, fetched: _Fetched, *, mtime: bool) -> bool:
     """A last look before a file is registered."""
-    assert visit.connection is not None
-    there, file = visit.connection.stat(f"{folders(fetched.soort)[0]}/{fetched.file.name}"), fetched.file
+    there, file = connection.stat(f"{inbox.folders(fetched.soort)[0]}/{fetched.file.name}"), fetched.file
     return there is not None and there.size == file.size and (there.mtime == file.mtime or not mtime)
 
 
-def _fetch(exchange: Exchange, visit: _Visit, soort: Soort, file: RemoteFile) -> _Fetched:
-    assert visit.connection is not None
+def _fetch(exchange: Exchange, visit: _Visit, connection: Connection, soort: Soort, file: RemoteFile) -> _Fetched:
     folder = f"{'proef' if soort is Soort.PROEF else 'ontvangen'}/{visit.party.id}"
     incoming = f"{folder}/.{uuid.uuid4().hex}"
     with exchange.archive.put_atomic(incoming) as sink:
         hashing = clearing.Hashing(sink)
-        visit.connection.fetch(f"{folders(soort)[0]}/{file.name}", hashing, file.size)
+        connection.fetch(f"{inbox.folders(soort)[0]}/{file.name}", hashing, file.size)
     archief = f"{folder}/{hashing.hexdigest()}"  # the same bytes of one party always lie at the same place
     exchange.archive.rename(incoming, archief)
     return _Fetched(visit.whose(exchange, file.name), soort, file, hashing.hexdigest(), archief)
@@ -385,12 +325,13 @@ def _register(
     return Registered(nr, fetched.soort, fetched.partner, file.name, file.size, file.mtime, fetched.sha256)
 
 
-def _clear(exchange: Exchange, visit: _Visit, one: Registered, nu: Callable[[], datetime]) -> None:
+def _clear(
+    exchange: Exchange, visit: _Visit, connection: Connection, one: Registered, nu: Callable[[], datetime]
+) -> None:
     """Move it out of `in/`; where that does not succeed it stands there as known, for a later round."""
-    assert visit.connection is not None
     if len(visit.standing) < MOST_FAILED:
         try:
-            clearing.clear(exchange, visit.party, visit.connection, one, nu)
+            clearing.clear(exchange, visit.party, connection, one, nu)
             return
         except FileFault as fault:
             visit.waarom = visit.waarom or fault

@@ -193,6 +193,13 @@ def test_another_file_in_the_place_of_one_that_could_not_be_moved_is_taken_in(ex
     assert moved(exchange) == {"2_a"}  # the first was overwritten by its partner; its bytes are in the archive
 
 
+def test_a_file_of_which_is_not_seen_that_it_is_another_is_not_taken_in_again(exchange, server, clock):
+    server.habits, server.now = {"rename": refuses(4), "open": refuses(4, every=3)}, True
+    drop(exchange, "a")
+    rounds(exchange, clock, 6)
+    assert taken(exchange) == [("a", False)]
+
+
 @pytest.mark.parametrize("kind", ["file", "folder", "link"])
 def test_what_stands_where_a_file_would_go_stays_and_holds_up_no_other(exchange, clock, caplog, kind):
     planted = place(exchange) / "opgehaald" / "1_a"
