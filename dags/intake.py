@@ -10,8 +10,10 @@ van, met een eigen manifest.
 
 - Groen met afgekeurde bestanden of regels: de partner heeft een fout gemaakt en leest in zijn terugmelding welke.
 - *controleren* overgeslagen: er was niets nieuws. *alarm* overgeslagen: zo hoort het.
-- Een partner die even niet bereikbaar is, of een taak die opnieuw wordt geprobeerd: over een kwartier volgt de
-  volgende ronde, en niets wordt dubbel verwerkt.
+- Een partner die even niet bereikbaar of te traag is, of een taak die opnieuw wordt geprobeerd: over een kwartier volgt
+  de volgende ronde, en niets wordt dubbel verwerkt.
+- Bestanden die blijven staan omdat wij ze niet mogen lezen of verplaatsen: het logboek van *ophalen* noemt hoeveel en
+  waarom. Wat is opgehaald, wordt verwerkt, en niet nog eens ingenomen. Zeg het de partner.
 
 ### Rood: wat doet u
 
@@ -19,6 +21,8 @@ Open de rode taak vóór *alarm* en lees de laatste regel van het logboek.
 
 - **hostsleutel klopt niet**: er is niets uitgewisseld met die partner. Bel de partner: is de sleutel vervangen? Pas
   daarna `partners/<id>.toml` aan.
+- **de server laat ons niet toe**, **antwoordt, maar niet bruikbaar** of **wij mogen de map niet lezen**: het logboek
+  van *ophalen* zegt met welke gebruiker en welke sleutel van ons, of om welke map het gaat. Bel de partner.
 - **ophalen lukt niet**: bij de genoemde partijen ging op ons systeem iets mis; de rest is gewoon opgehaald. Het
   logboek van *ophalen* noemt wat.
 - **ConfigurationFault**: `nachtpost config check` noemt alles wat niet klopt, met de oplossing.

@@ -13,6 +13,15 @@ from dags.step import STILL, named, needs_a_person, opened, tell
 #: An Airflow task costs seconds of start-up, so parties are checked in at most this many groups.
 GROUPS = 3
 
+#: Of what pickup found, what only a person can mend; the sentence with the mend stands in the log of that task.
+_WAITS = {
+    "aanmelding_geweigerd": "de server laat ons niet toe",
+    "vertrouwd_niet": "hostsleutel klopt niet",
+    "niet_te_gebruiken": "de server antwoordt, maar niet bruikbaar",
+    "geen_toegang": "wij mogen de map niet lezen",
+    "mislukt": "ophalen lukt niet",
+}
+
 
 def receive(soort: str) -> None:
     """Make the tasks, inside a DAG. soort: a name of `exchange.register.aanleveringen.Soort`."""
@@ -27,8 +36,7 @@ def receive(soort: str) -> None:
 
         with opened() as exchange:
             facts = tell(fetch(exchange, utc_now, Soort[soort]))
-            problems = {"hostsleutel klopt niet": facts["vertrouwd_niet"], "ophalen lukt niet": facts["mislukt"]}
-            get_current_context()["ti"].xcom_push("wacht", problems)
+            get_current_context()["ti"].xcom_push("wacht", {text: facts[name] for name, text in _WAITS.items()})
             return groups(exchange, GROUPS, Soort[soort])
 
     @task(task_display_name="controleren", map_index_template="{{ naam }}", multiple_outputs=False)

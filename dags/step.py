@@ -13,20 +13,22 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import get_current_context
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 
 if TYPE_CHECKING:
     from exchange.context import Exchange
 
 log = logging.getLogger(__name__)
 
-#: For `default_args`: what a retry can mend is tried three times more, ever later.
+#: For `default_args`: what a retry can mend is tried three times more, ever later. A task that takes an hour hangs: a
+#: night of a million rows takes minutes, and no party more than its time (`partij_seconden`).
 RETRIED = {
     "owner": "nachtpost",
     "retries": 3,
     "retry_delay": timedelta(minutes=2),
     "retry_exponential_backoff": True,
     "max_retry_delay": timedelta(minutes=15),
+    "execution_timeout": timedelta(hours=1),
     "show_return_value_in_logs": False,
 }
 
@@ -52,6 +54,11 @@ def opened() -> Iterator[Exchange]:
         return
     except AirflowException:
         raise
+    except AirflowTaskTimeout:
+        failure = AirflowException(
+            "Deze taak duurde langer dan zij mag en is gestopt. Wat af was, blijft; de volgende poging gaat verder. "
+            "Blijft het zo, waarschuw de ontwikkelaars."
+        )
     except Fault as fault:
         failure = AirflowException(sentence(fault)) if fault.retry else AirflowFailException(sentence(fault))
     except Exception as error:  # noqa: BLE001  whatever it is, its text stays out of the log

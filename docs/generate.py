@@ -23,7 +23,7 @@ from exchange.configuration import Levering, machtigingen, regels
 from exchange.configuration.models import IntakeSettings, Profiel, UitleveringSettings
 from exchange.steps import answers, proef
 from exchange.steps.check_file import check_file
-from exchange.steps.pickup import DONE, HALF, LONGEST_NAME, READY
+from exchange.steps.inbox import DONE, HALF, LONGEST_NAME, READY
 from schemas import aansluitlijst, batch, manifest, retourcodes, signaal, terugkoppeling, terugmelding, uitkomst
 from schemas.codelijsten import EINDRESULTAAT, REDEN_INTREKKING, SIGNAALPARTNER, SIGNAALSTATUS, SOORT
 from schemas.nacht import UITLEVERING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from base64 import b64decode
 from collections.abc import Iterator
@@ -118,21 +119,37 @@ class Exchange:
         return next(able, None)
 
     def connect(self, party: Partij) -> AbstractContextManager[Connection]:
-        """Log in to the party's own account with our SSH key (see `exchange.sftp.connect` for the faults)."""
-        return connect(party.sftp, self.config.path(self.config.exchange.ssh_sleutel), party.id)
+        """Log in to the party's own account with our SSH key (see `exchange.sftp.connect` for the faults).
+
+        Two waits for files to stand still go beside the time that its server may take.
+        """
+        intake = self.config.intake
+        seconds = intake.partij_seconden + 2 * intake.stil_seconden
+        return connect(party.sftp, self.config.path(self.config.exchange.ssh_sleutel), party.id, seconds)
 
 
 @contextmanager
 def open_exchange(folder: Path | None = None) -> Iterator[Exchange]:
     """Open the exchange described in `folder`, or in the folder that NACHTPOST_CONFIG names."""
-    # stamina would log every retry with its arguments, which say where we log in and as whom, and through structlog on
-    # standard output, which is for answers. What does not succeed in the end is a fault that names its party.
-    set_on_retry_hooks([])
+    _silence()
     exchange = Exchange(load(folder or Path(os.environ["NACHTPOST_CONFIG"])))
     try:
         yield exchange
     finally:
         exchange.close()
+
+
+def _silence() -> None:
+    """Libraries tell beheerders nothing: what matters of it is a fault of ours, in Dutch and without a name.
+
+    stamina would log every retry with its arguments, which say where we log in and as whom, and through structlog on
+    standard output, which is for answers. paramiko tells every connection, and prints the stack of a thread that broke.
+    Airflow's `namespace_levels` does not reach these loggers.
+    """
+    set_on_retry_hooks([])
+    for name in ("paramiko", "asyncssh", "gnupg"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def _key(path: Path) -> bytes:

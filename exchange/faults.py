@@ -52,6 +52,43 @@ class PartyUnreachable(PartyFault):
         super().__init__(f"{partij} is unreachable: {reason}")
 
 
+class OutOfTime(PartyFault):
+    """A visit to a party took more than the `seconden` that it may take: what was done stays, the rest comes later."""
+
+    def __init__(self, partij: str, seconden: float) -> None:
+        self.partij, self.seconden = partij, round(seconden)
+        super().__init__(f"{partij}: out of time after {seconden} s")
+
+
+class LoginRefused(PartyFault):
+    """A server does not let us in as `gebruiker` with our key; `sleutel` is its fingerprint, as `ssh-keygen -l` shows
+    it. `reason` says what the server did, in Dutch."""
+
+    retry = False
+
+    def __init__(self, partij: str, gebruiker: str, sleutel: str, reason: str) -> None:
+        self.partij, self.gebruiker, self.sleutel, self.reason = partij, gebruiker, sleutel, reason
+        super().__init__(f"{partij} refused our login: {reason}")
+
+
+class HostKeyMismatch(PartyFault):
+    """A server showed another host key than the pinned ones: nothing was exchanged."""
+
+    retry = False
+
+    def __init__(self, partij: str) -> None:
+        self.partij = partij
+        super().__init__(f"{partij}: the host key is not one of the pinned keys")
+
+
+class ServerUnfit(PartyFault):
+    """A server was reached and cannot be talked to; `reason` says why, in Dutch."""
+
+    def __init__(self, partij: str, reason: str) -> None:
+        self.partij, self.reason = partij, reason
+        super().__init__(f"the server of {partij} is unfit: {reason}")
+
+
 class FileFault(PartyFault):
     """About one file or folder of a party: its others go on."""
 
@@ -64,6 +101,30 @@ class UploadIncomplete(FileFault):
         super().__init__(f"{partij}: {arrived} of {size} bytes arrived")
 
 
+class FileChanged(FileFault):
+    """A file was not, when it was fetched, what the listing said: it comes again in the next round."""
+
+    def __init__(self, partij: str) -> None:
+        self.partij = partij
+        super().__init__(f"{partij}: a file changed while it was fetched")
+
+
+class NameTaken(FileFault):
+    """Something else has the name that a file was to get in a folder of a party; nothing was overwritten."""
+
+    def __init__(self, partij: str) -> None:
+        self.partij = partij
+        super().__init__(f"{partij}: a name is taken")
+
+
+class NotDone(FileFault):
+    """A server said that it did `verzoek` (in Dutch, without a name), and it did not."""
+
+    def __init__(self, partij: str, verzoek: str) -> None:
+        self.partij, self.verzoek = partij, verzoek
+        super().__init__(f"{partij}: a request was answered for and not done")
+
+
 class RequestRefused(FileFault):
     """A server answered a request with a refusal: what it was about is as it was, or unknown. `verzoek` says what was
     asked, in Dutch and without a name; `status` is the SFTP status."""
@@ -73,14 +134,28 @@ class RequestRefused(FileFault):
         super().__init__(f"{partij} refused a request with SFTP status {status}")
 
 
-class HostKeyMismatch(PartyFault):
-    """A server showed another host key than the pinned ones: nothing was exchanged."""
+class FolderRefused(RequestRefused):
+    """The same, about the folder `map`: one of those that we agreed on, so it may be named."""
 
-    retry = False
+    def __init__(self, partij: str, map: str, verzoek: str, status: int) -> None:
+        super().__init__(partij, verzoek, status)
+        self.map = map
 
-    def __init__(self, partij: str) -> None:
-        self.partij = partij
-        super().__init__(f"{partij}: the host key is not one of the pinned keys")
+
+class FolderMissing(FileFault):
+    """A party has no folder `map`, and has to make it itself."""
+
+    def __init__(self, partij: str, map: str) -> None:
+        self.partij, self.map = partij, map
+        super().__init__(f"{partij} has no folder {map}")
+
+
+class TooManyNames(FileFault):
+    """The folder `map` of a party names more than we look at."""
+
+    def __init__(self, partij: str, map: str, most: int) -> None:
+        self.partij, self.map, self.most = partij, map, most
+        super().__init__(f"{partij}: more than {most} names in {map}")
 
 
 class TargetExists(Fault):

@@ -16,22 +16,31 @@ from exchange.faults import (
     ConfigurationFault,
     DemoFault,
     Fault,
+    FileChanged,
+    FolderMissing,
+    FolderRefused,
     HostKeyMismatch,
     LeaseLost,
     LedgerBroken,
+    LoginRefused,
+    NameTaken,
     NightAhead,
     NightNeverFrozen,
     NotANight,
+    NotDone,
     NotDoubtful,
+    OutOfTime,
     PartyUnreachable,
     PgpFault,
     ReferenceFault,
     RegisterUnreachable,
     RequestRefused,
     SandboxFault,
+    ServerUnfit,
     StateConflict,
     StoreFault,
     TargetExists,
+    TooManyNames,
     UploadIncomplete,
     place,
 )
@@ -40,12 +49,32 @@ _AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 _FAULTS: Mapping[type[Fault], str] = {
     RegisterUnreachable: "Het register is niet bereikbaar of bezet. Probeer het later opnieuw.",
     PartyUnreachable: "De server van {partij} is niet bereikbaar ({reason}). Probeer het later opnieuw.",
-    RequestRefused: "De server van {partij} weigerde {verzoek}, met SFTP-status {status}. Dat blijft zoals het is; wij "
-    "proberen het opnieuw. Blijft het zo, vraag de partij wat dit account mag.",
-    UploadIncomplete: "Bij {partij} staan {arrived} van de {size} bytes die wij stuurden. Het bestand is niet "
-    "zichtbaar gemaakt; wij sturen het opnieuw. Blijft het zo, vraag de partij of haar schijf vol is.",
+    OutOfTime: "De server van {partij} was na {seconden} seconden niet klaar met antwoorden; wij hebben de verbinding "
+    "verbroken. Wat af was blijft staan, de rest volgt in de volgende ronde. Blijft het zo, vraag de partij waarom "
+    "haar server zo traag is, of verhoog partij_seconden onder [intake].",
+    LoginRefused: "De server van {partij} laat gebruiker {gebruiker} niet toe met onze SSH-sleutel {sleutel} "
+    "({reason}). Vraag de partij of dit account nog bestaat en of die sleutel erbij staat; controleer anders "
+    "gebruiker en host in de configuratie.",
     HostKeyMismatch: "De server van {partij} toont een andere hostsleutel dan u hebt vastgelegd. Er is niets "
     "uitgewisseld. Vraag de partij of de sleutel is vervangen voordat u hem wijzigt.",
+    ServerUnfit: "De server van {partij} antwoordt, maar wij kunnen er niet mee werken ({reason}). Er is niets "
+    "veranderd. Vraag de partij dit op haar server te herstellen.",
+    RequestRefused: "De server van {partij} weigerde {verzoek}, met SFTP-status {status}. Dat blijft zoals het is; wij "
+    "proberen het opnieuw. Blijft het zo, vraag de partij wat dit account mag.",
+    FolderRefused: "De server van {partij} weigerde {verzoek} {map}/, met SFTP-status {status}. Vraag de partij dit "
+    "account het recht te geven om daar te lezen, te schrijven en te hernoemen.",
+    FolderMissing: "Bij {partij} is er geen map {map}/, dus niets om op te halen. Vraag de partij die map te maken, "
+    "met deze naam, in de map waarin wij na het inloggen staan.",
+    TooManyNames: "Bij {partij} staan in {map}/ meer dan {most} namen; verder kijken wij niet. Vraag de partij de map "
+    "op te ruimen.",
+    UploadIncomplete: "Bij {partij} staan {arrived} van de {size} bytes die wij stuurden. Het bestand is niet "
+    "zichtbaar gemaakt; wij sturen het opnieuw. Blijft het zo, vraag de partij of haar schijf vol is.",
+    FileChanged: "Een bestand van {partij} veranderde terwijl wij het ophaalden. Het blijft staan; de volgende ronde "
+    "halen wij het opnieuw op.",
+    NameTaken: "Bij {partij} staat al iets anders onder de naam die een bestand zou krijgen. Er is niets overschreven. "
+    "Vraag de partij dat weg te halen.",
+    NotDone: "De server van {partij} meldde dat {verzoek} gelukt was, maar dat is niet zo. Wij proberen het opnieuw. "
+    "Blijft het zo, vraag de partij haar server na te zien.",
     TargetExists: "Bij de ontvanger staat al {path}. Er is niets overschreven. Zoek uit wie dat bestand plaatste.",
     StoreFault: "De opslag kon {name} niet lezen of schrijven ({reason}). Controleer schijf of objectopslag.",
     PgpFault: "gpg is mislukt bij {action} ({status}). Probeer het opnieuw.",

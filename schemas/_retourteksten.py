@@ -39,6 +39,7 @@ TEKSTEN: tuple[tuple[str, str, str, str], ...] = (
     ("E-BST-10", "bestand", _ONTWERP, "Het bestand heeft meer dan {maximum} regels. Er is geen regel verwerkt. Verdeel de regels over meer bestanden en lever die aan."),
     ("E-BST-12", "bestand", "convenant art. 2.2 a; machtiging van de partner", "Uit de naam van dit bestand volgt niet één partner voor wie u op de dag van ontvangst mag aanleveren. Wij hebben het niet gelezen. Uw eigen bestanden heten bijvoorbeeld {voorbeeld}. Levert u aan voor een ander, controleer dan de naam en of uw machtiging geldt, en lever het bestand opnieuw aan."),
     ("E-BST-13", "bestand", _ONTWERP, "De inhoud van dit bestand is geen csv, maar {soort}. Er is geen regel verwerkt. Sla de gegevens op als csv, versleutel dat, en lever het opnieuw aan."),
+    ("E-BST-14", "bestand", _ONTWERP, "Dit bestand is groter dan {maximum} bytes, zoals u het stuurde. Wij hebben het niet opgehaald en niet gelezen. Verdeel de regels over meer bestanden en lever die aan."),
     # the line, before it is read as fields
     ("E-RGL-01", "regel", _ONTWERP, "Deze regel heeft {gevonden} velden; de kopregel heeft er {verwacht}. Deze regel is niet verwerkt. Controleer de scheidingstekens en lever de regel opnieuw aan."),
     ("E-RGL-02", "regel", "RFC 4180", f"De aanhalingstekens op deze regel kloppen niet. {_AF} Zet aanhalingstekens om het hele veld, verdubbel ze binnen het veld, en gebruik geen regeleinde in een veld."),

@@ -17,6 +17,23 @@ if TYPE_CHECKING:
 DOUBT = "Onzeker of het is afgeleverd (nachtpost status zegt wat u doet), zending"
 
 
+#: What a beheerder reads of parties where fetching did not go as it should, by field of the result.
+_PARTIES = {
+    "onbereikbaar": "Niet bereikbaar",
+    "te_traag": "Niet klaar binnen de tijd, de rest volgt",
+    "aanmelding_geweigerd": "Server laat ons niet toe",
+    "vertrouwd_niet": "Hostsleutel klopt niet, niets uitgewisseld",
+    "niet_te_gebruiken": "Server antwoordt, maar niet bruikbaar",
+    "zonder_map": "Geen map om uit op te halen",
+    "geen_toegang": "Wij mogen de map niet lezen",
+    "mislukt": "Ophalen lukte door een fout bij ons niet",
+}
+_COUNTS = {
+    "blijft_staan": "Bestanden die wij niet konden ophalen of verplaatsen",
+    "later": "Bestanden die wachten op de volgende ronde",
+}
+
+
 def intake(config: door.Config = None, json: door.Json = False) -> None:
     """Haal bestanden op bij alle partners, controleer ze en zet de antwoorden klaar, met wat spoed heeft."""
     from exchange.register.aanleveringen import Soort
@@ -47,10 +64,7 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
     refused, urgent = sum(one.afgekeurd for one in checked), hurried.regels
     busy = [*fetched.bezet, *(one for group in checked for one in group.bezet), *hurried.bezet]
     data = {
-        "opgehaald": fetched.opgehaald,
-        "onbereikbaar": fetched.onbereikbaar,
-        "vertrouwd_niet": fetched.vertrouwd_niet,
-        "mislukt": fetched.mislukt,
+        **vars(fetched),
         "aanleveringen": sum(one.aanleveringen for one in checked),
         "afgekeurd": refused,
         "spoed": urgent,
@@ -60,20 +74,21 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         "stilgezet": hurried.stilgezet,
         "bezet": busy,
     }
+    parties = {text: getattr(fetched, name) for name, text in _PARTIES.items()}
+    counts = {text: getattr(fetched, name) for name, text in _COUNTS.items()}
     door.answer(
         data,
         f"Opgehaald: {data['opgehaald']}. Gecontroleerd: {data['aanleveringen']}, waarvan {refused} als geheel "
         f"afgekeurd. Bestanden klaargezet: {data['gepubliceerd']}, met {urgent} spoedsignalen.",
-        *_late("Niet bereikbaar", fetched.onbereikbaar),
-        *_late("Hostsleutel klopt niet, niets uitgewisseld", fetched.vertrouwd_niet),
-        *_late("Ophalen lukte door een fout bij ons niet", fetched.mislukt),
+        *(line for text, ids in parties.items() for line in _late(text, ids)),
+        *(line for text, of in counts.items() for line in _late(text, [f"{id} ({many})" for id, many in of.items()])),
         *_late("Bestanden wachten op een volgende poging", published.uitgesteld),
         *_late(_STILL, hurried.stilgezet),
         *_late(_BUSY, busy),
         *_late(DOUBT, published.onzeker),
     )
-    late = (fetched.onbereikbaar, fetched.vertrouwd_niet, fetched.mislukt, published.uitgesteld, hurried.stilgezet)
-    if refused or any(late) or published.onzeker:
+    late = (*parties.values(), *counts.values(), published.uitgesteld, hurried.stilgezet, published.onzeker)
+    if refused or any(late):
         raise typer.Exit(door.Exit.REFUSED)
 
 

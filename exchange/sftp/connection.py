@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import stat
 import unicodedata
 from collections.abc import Generator, Iterator
@@ -11,11 +12,27 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import paramiko
-from paramiko.sftp import SFTP_OP_UNSUPPORTED
+from paramiko.sftp import CMD_EXTENDED, CMD_MKDIR, CMD_REMOVE, CMD_RENAME
 
-from exchange.faults import PartyUnreachable, StoreFault, TargetExists, UploadIncomplete
-from exchange.sftp.login import ANSWERING, Endpoint, login, translated
-from exchange.sftp.wire import PACKET, SAFE, WINDOW, Refused, Session
+from exchange.faults import (
+    FileChanged,
+    FolderRefused,
+    NotDone,
+    RequestRefused,
+    StoreFault,
+    TargetExists,
+    TooManyNames,
+    UploadIncomplete,
+)
+from exchange.sftp import login
+from exchange.sftp.deadline import Deadline
+from exchange.sftp.login import Endpoint
+from exchange.sftp.wire import SAFE, Absent, Ended, Refused, Session
+
+#: Names in one folder that we look at: past that it is not seen whole, and nothing may be concluded from it.
+MOST_NAMES = 500_000
+#: In a listing, the folder itself and the one above it.
+_SELF = (".", "..")
 
 
 class Sink(Protocol):
@@ -41,134 +58,200 @@ class RemoteFile:
 
 
 @contextlib.contextmanager
-def connect(endpoint: Endpoint, key_file: Path, partij: str) -> Iterator[Connection]:
-    """Log in. Raises PartyUnreachable (tried again later), HostKeyMismatch (nothing was exchanged) or
-    ConfigurationFault (our own key cannot be read)."""
-    transport = login(endpoint, key_file, partij)
-    try:
-        with translated(partij):
-            session = Session.from_transport(transport, window_size=WINDOW, max_packet_size=PACKET)
-            channel = session.get_channel() if session else None
-            if session is None or channel is None:
-                raise PartyUnreachable(partij, "de server geeft geen SFTP-kanaal")
-            channel.settimeout(ANSWERING)
-        yield Connection(session, endpoint.map, partij)
-    finally:
-        transport.close()
+def connect(endpoint: Endpoint, key_file: Path, partij: str, seconds: float) -> Iterator[Connection]:
+    """Log in, for a visit of at most so many `seconds`. Raises PartyUnreachable and OutOfTime (tried again later),
+    LoginRefused, HostKeyMismatch and ServerUnfit (nothing was exchanged), or ConfigurationFault (our own key cannot be
+    read)."""
+    deadline = Deadline(seconds)
+    with login.session(endpoint, key_file, partij, deadline) as opened:
+        yield Connection(opened, endpoint.map, partij, deadline)
 
 
 class Connection:
     """A session with one party, for one thread; every path is below the folder of its endpoint.
 
-    Every method raises PartyUnreachable when the connection breaks, and RequestRefused when the server answers with a
-    refusal. Only status 2 says that a file is not there: any other leaves unknown whether it is.
+    Every method raises PartyUnreachable when the connection breaks, OutOfTime when the visit has taken as long as it
+    may, ServerUnfit when what is answered is no SFTP, and RequestRefused when the server refuses. Only status 2 says
+    that a file is not there: any other leaves unknown whether it is.
     """
 
-    def __init__(self, session: Session, base: str, partij: str) -> None:
-        self._session, self._base, self._partij = session, base, partij
+    def __init__(self, session: Session, base: str, partij: str, deadline: Deadline) -> None:
+        self._session, self._base, self._partij, self._deadline = session, base, partij, deadline
 
-    def listing(self, folder: str) -> list[RemoteFile]:
-        """What stands in `folder` (links are not followed), names that we never touch too; empty where it is not."""
-        with translated(self._partij, "het lezen van een map"):
-            try:
-                entries = list(self._session.entries(self._path(folder)))
-            except FileNotFoundError:
-                return []
-        return [_remote(name, entry) if _complete(entry) else self._asked(folder, name) for name, entry in entries]
+    def listing(self, folder: str) -> list[RemoteFile] | None:
+        """Everything in `folder` (links are not followed), names that we never touch too; None where there is no such
+        folder. Raises FolderRefused, and TooManyNames rather than leave out what is there."""
+        found = self.first(folder, MOST_NAMES + 1)
+        if found is not None and len(found) > MOST_NAMES:
+            raise TooManyNames(self._partij, folder, MOST_NAMES)
+        return found
+
+    def first(self, folder: str, most: int) -> list[RemoteFile] | None:
+        """As `listing`, but no more than the first `most` that the server names."""
+        try:
+            found = list(self._entries(folder, most))
+        except FolderRefused:
+            if self.has_folder(folder):
+                raise
+            return None
+        return [_remote(name, entry) if _complete(entry) else self._asked(folder, name) for name, entry in found]
+
+    def has_folder(self, folder: str) -> bool:
+        """Whether there is such a folder (a file of that name is none).
+
+        Servers give any answer for a folder that is not there, and some for one that is: only the folder above it,
+        listed to the end, says that it is absent. Raises FolderRefused or TooManyNames where that cannot be seen.
+        """
+        if not folder:
+            return True
+        with contextlib.suppress(RequestRefused):
+            found = self.stat(folder)
+            if found is not None:
+                return not found.regular
+        above, _, name = folder.rpartition("/")
+        try:
+            with contextlib.closing(self._entries(above, MOST_NAMES + 1)) as entries:
+                for at, (found_name, entry) in enumerate(entries):
+                    if at == MOST_NAMES:
+                        raise TooManyNames(self._partij, above, MOST_NAMES)
+                    if found_name == name:
+                        return not _remote(name, entry).regular
+        except FolderRefused:
+            if self.has_folder(above):
+                raise
+        return False
 
     def stat(self, path: str) -> RemoteFile | None:
         """The file itself (lstat), None where there is none."""
-        with translated(self._partij, "het opzoeken van een bestand"):
+        with self._asking("het opzoeken van een bestand"):
             try:
-                found = self._session.lstat(self._path(path))
-            except FileNotFoundError:
+                found = self._session.look(self._path(path))
+            except Absent:
                 return None
         return _remote(path.rpartition("/")[2], found)
 
-    def fetch(self, path: str, sink: Sink) -> None:
-        """Stream a file into `sink`, as much as it held when it was opened; what `sink` raises comes through."""
-        with contextlib.closing(self._blocks(path)) as blocks:
+    def fetch(self, path: str, sink: Sink, size: int) -> None:
+        """Stream a file of `size` bytes into `sink`; what `sink` raises comes through. Raises FileChanged when it is of
+        another size by now, or becomes shorter meanwhile."""
+        with contextlib.closing(self._blocks(path, size)) as blocks:
             for data in blocks:
                 sink.write(data)
 
     def put(self, content: BinaryIO, path: str, size: int) -> None:
-        """Write a file under `path` (a temporary name); raises UploadIncomplete when not all `size` bytes arrived,
-        StoreFault when `content` cannot be read."""
-        with translated(self._partij, "het schrijven van een bestand"):
-            with self._session.open(self._path(path), "wb") as remote:
-                self._session.write(_handle(remote), _read(content, path))
-            arrived = self._session.lstat(self._path(path)).st_size
+        """Write a file under `path` (a temporary name), and see that it is there; raises UploadIncomplete when not all
+        `size` bytes are, StoreFault when `content` cannot be read."""
+        with self._asking("het schrijven van een bestand"):
+            with self._session.writing(self._path(path)) as handle:
+                self._session.write(handle, _read(content, path))
+            try:
+                arrived = self._session.look(self._path(path)).st_size
+            except Absent:
+                arrived = 0
         if arrived != size:
             raise UploadIncomplete(self._partij, arrived, size)
 
     def rename(self, source: str, target: str) -> None:
-        """Give a file another name; raises TargetExists rather than overwrite.
+        """Give a file another name; raises TargetExists rather than overwrite. A server may have done what it refuses:
+        who must know looks at both names.
 
         The plain request of SFTP version 3 fails on an existing target, but not on every server: so we look first.
         """
         if self.stat(target) is not None:
             raise TargetExists(target)
-        with translated(self._partij, "het hernoemen van een bestand"):
-            try:
-                self._session.rename(self._path(source), self._path(target))
-            except OSError as refusal:
-                if isinstance(refusal, FileNotFoundError) or self.stat(target) is None:
-                    raise
-                raise TargetExists(target) from None  # it came between our look and the request
+        try:
+            with self._asking("het hernoemen van een bestand"):
+                self._session.do(CMD_RENAME, self._path(source), self._path(target))
+        except RequestRefused:
+            if self.stat(target) is None or self.stat(source) is None:
+                raise
+            raise TargetExists(target) from None  # it came between our look and the request
 
     move = rename
 
     def replace(self, source: str, target: str) -> None:
         """Give a file another name, in the place of what has it: only for what is ours and need not be kept.
 
-        On a server that cannot do so in one go, there is nothing under `target` for a moment.
+        On a server that cannot do so in one go (or says that it cannot, in whatever way), there is nothing under
+        `target` for a moment.
         """
-        with translated(self._partij, "het hernoemen van een bestand"):
-            try:
-                self._session.posix_rename(self._path(source), self._path(target))
-                return
-            except Refused as refusal:
-                if refusal.code != SFTP_OP_UNSUPPORTED:
-                    raise
-        self.remove(target)
-        self.rename(source, target)
+        try:
+            with self._asking("het hernoemen van een bestand"):
+                extension = "posix-rename@openssh.com"
+                self._session.do(CMD_EXTENDED, extension, self._path(source), self._path(target))
+        except RequestRefused:
+            if self.stat(source) is None:
+                raise
+            self.remove(target)
+            self.rename(source, target)
 
     def remove(self, path: str) -> None:
-        """Remove a file that may already be gone."""
-        with (
-            translated(self._partij, "het verwijderen van een bestand"),
-            contextlib.suppress(FileNotFoundError),
-        ):
-            self._session.remove(self._path(path))
+        """Remove a file that may already be gone; raises NotDone when it still stands there."""
+        verzoek = "het verwijderen van een bestand"
+        with self._asking(verzoek):
+            try:
+                self._session.do(CMD_REMOVE, self._path(path))
+            except Absent:
+                return
+        if self.stat(path) is not None:
+            raise NotDone(self._partij, verzoek)
 
     def ensure_folder(self, folder: str) -> None:
-        """Make a folder, and those above it, where they are missing."""
-        if self.stat(folder) is not None:
-            return
+        """Make a folder, and those above it, where they are missing; raises FolderRefused."""
+        with contextlib.suppress(RequestRefused):
+            if self.stat(folder) is not None:
+                return
         above = folder.rpartition("/")[0]
         if above:
             self.ensure_folder(above)
-        with translated(self._partij, "het maken van een map"):
-            try:
-                self._session.mkdir(self._path(folder), 0o770)
-            except OSError:
-                if self.stat(folder) is None:  # unless the party or another worker made it meanwhile
-                    raise
+        mode = paramiko.SFTPAttributes()
+        mode.st_mode = 0o770
+        try:
+            with self._asking("het maken van de map", folder):
+                self._session.do(CMD_MKDIR, self._path(folder), mode)
+        except FolderRefused:
+            if not self.has_folder(folder):  # it was there, or the party or another worker made it meanwhile
+                raise
 
-    def _blocks(self, path: str) -> Generator[bytes]:
+    def _entries(self, folder: str, most: int) -> Generator[tuple[str, paramiko.SFTPAttributes]]:
+        """The first `most` that stand in a folder; a server that names the same without end is not followed."""
         with (
-            translated(self._partij, "het lezen van een bestand"),
-            self._session.open(self._path(path), "rb") as remote,
+            self._asking("het lezen van de map", folder),
+            contextlib.closing(self._session.entries(self._path(folder))) as entries,
         ):
-            yield from self._session.read(_handle(remote), remote.stat().st_size or 0)
+            given = itertools.islice(entries, most + len(_SELF))
+            yield from itertools.islice((entry for entry in given if entry[0] not in _SELF), most)
+
+    def _blocks(self, path: str, size: int) -> Generator[bytes]:
+        with self._asking("het lezen van een bestand"), self._session.reading(self._path(path)) as handle:
+            if self._session.size(handle) not in (size, None):
+                raise FileChanged(self._partij)
+            try:
+                yield from self._session.read(handle, size)
+            except Ended:
+                raise FileChanged(self._partij) from None
 
     def _asked(self, folder: str, name: str) -> RemoteFile:
-        """For a server that lists names without attributes."""
+        """For a server that lists names without attributes; of what it then refuses to show, nothing is known."""
         found = RemoteFile(name, 0, 0, regular=False)
-        return (self.stat(f"{folder}/{name}") or found) if found.deugt else found
+        with contextlib.suppress(RequestRefused):
+            return (self.stat(f"{folder}/{name}") or found) if found.deugt else found
+        return found
+
+    @contextlib.contextmanager
+    def _asking(self, verzoek: str, folder: str | None = None) -> Iterator[None]:
+        """What goes wrong with a request, as a fault that says what was asked."""
+        try:
+            with login.translated(self._partij, self._deadline):
+                yield
+        except Refused as refused:
+            if folder is None:
+                raise RequestRefused(self._partij, verzoek, refused.code) from None
+            raise FolderRefused(self._partij, folder or self._base or ".", verzoek, refused.code) from None
 
     def _path(self, path: str) -> str:
-        return f"{self._base}/{path}" if self._base else path
+        if not path or not self._base:
+            return path or self._base or "."
+        return f"{self._base.rstrip('/')}/{path}"
 
 
 def _read(content: BinaryIO, name: str) -> Iterator[bytes]:
@@ -180,12 +263,6 @@ def _read(content: BinaryIO, name: str) -> Iterator[bytes]:
         if not data:
             return
         yield data
-
-
-def _handle(remote: paramiko.SFTPFile) -> bytes:
-    handle: object = remote.handle  # the stubs give the server's kind of handle
-    assert isinstance(handle, bytes)
-    return handle
 
 
 def _complete(entry: paramiko.SFTPAttributes) -> bool:

@@ -1,30 +1,42 @@
 """The SFTP protocol where paramiko's own way is too slow or too trusting.
 
-Reading: paramiko's prefetch asks for the whole file at once and polls when told to ask for less; here a few MiB are
-under way at any time, so memory stays flat and no thread is needed. Writing: paramiko's pipelined mode drops the
-answers to single writes; here each one is looked at. Names: paramiko stops at a name that is not UTF-8, so that one
-odd file would hide a whole folder. Built on its request layer, which has no public form.
+Answers: paramiko does not look at what is answered to a CLOSE, takes any answer that is no status for success, and an
+empty status for OK; here every request says which answer it wants. Reading: paramiko's prefetch asks for the whole
+file at once and polls when told to ask for less; here a few MiB are under way at any time, so memory stays flat and no
+thread is needed. Writing: paramiko's pipelined mode drops the answers to single writes; here each one is looked at.
+Names: paramiko stops at a name that is not UTF-8, so that one odd file would hide a whole folder. Built on its request
+layer, which has no public form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Generator, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import paramiko
 from paramiko.sftp import (
+    CMD_ATTRS,
+    CMD_CLOSE,
     CMD_DATA,
     CMD_EXTENDED,
     CMD_EXTENDED_REPLY,
+    CMD_FSTAT,
     CMD_HANDLE,
+    CMD_LSTAT,
     CMD_NAME,
+    CMD_OPEN,
     CMD_OPENDIR,
     CMD_READ,
     CMD_READDIR,
     CMD_STATUS,
     CMD_WRITE,
     SFTP_EOF,
+    SFTP_FLAG_CREATE,
+    SFTP_FLAG_READ,
+    SFTP_FLAG_TRUNC,
+    SFTP_FLAG_WRITE,
     SFTP_NO_SUCH_FILE,
     SFTP_OK,
     SFTPError,
@@ -51,13 +63,16 @@ class Absent(Refused, FileNotFoundError):
     """Status 2: the only one that says that a file is not there."""
 
 
-def refusal(error: BaseException) -> int | None:
-    """The SFTP status with which a server refused, None for any other error."""
-    return error.code if isinstance(error, Refused) else None
+class Ended(Refused):
+    """Status 1: there is no more to read."""
+
+
+#: What can go wrong on the way, a refusal included.
+Trouble = (OSError, EOFError, paramiko.SSHException, SFTPError)
 
 
 class Session(paramiko.SFTPClient):
-    """paramiko's client, with listing, reading and writing of its own."""
+    """paramiko's client, with requests of its own."""
 
     if TYPE_CHECKING:  # what the stubs leave out
 
@@ -65,40 +80,72 @@ class Session(paramiko.SFTPClient):
         def _async_request(self, asker: object, kind: int, *args: object) -> int: ...
         def _read_response(self, waitfor: int | None = None) -> object: ...
 
-    def entries(self, folder: str) -> Iterator[tuple[str, paramiko.SFTPAttributes]]:
-        """Names and attributes in a folder; what is not UTF-8 in a name becomes lone surrogates."""
-        kind, answer = self._request(CMD_OPENDIR, folder)
-        _expect(CMD_HANDLE, kind)
-        with paramiko.SFTPFile(self, answer.get_binary()) as handle:
+    def do(self, kind: int, *args: object) -> None:
+        """Have something done: only status 0 says that it was."""
+        self._ask(CMD_STATUS, kind, *args)
+
+    def look(self, path: str) -> paramiko.SFTPAttributes:
+        """The attributes of a file itself, not of what it links to."""
+        return _attributes(self._ask(CMD_ATTRS, CMD_LSTAT, path))
+
+    def size(self, handle: bytes) -> int | None:
+        """Bytes in an open file, where the server says it."""
+        try:
+            return _attributes(self._ask(CMD_ATTRS, CMD_FSTAT, handle)).st_size
+        except Refused:
+            return None
+
+    def entries(self, folder: str) -> Generator[tuple[str, paramiko.SFTPAttributes]]:
+        """Names and attributes in a folder, for as long as the server gives more, and again those that it gave
+        before; what is not UTF-8 in a name becomes lone surrogates."""
+        with self._open(CMD_OPENDIR, folder) as handle:
             while True:
                 try:
-                    kind, answer = self._request(CMD_READDIR, handle.handle)
-                except EOFError:
+                    answer = self._ask(CMD_NAME, CMD_READDIR, handle)
+                except Ended:
                     return
-                _expect(CMD_NAME, kind)
                 for _ in range(answer.get_int()):
                     name = answer.get_binary().decode("utf-8", "surrogateescape")
                     answer.get_binary()  # the line as `ls -l` would show it
-                    attributes = paramiko.SFTPAttributes._from_msg(answer)  # type: ignore[attr-defined]
-                    if name not in (".", ".."):
-                        yield name, attributes
+                    yield name, _attributes(answer)
+
+    @contextlib.contextmanager
+    def reading(self, path: str) -> Iterator[bytes]:
+        """The handle of a file to read."""
+        with self._open(CMD_OPEN, path, SFTP_FLAG_READ, paramiko.SFTPAttributes()) as handle:
+            yield handle
+
+    @contextlib.contextmanager
+    def writing(self, path: str) -> Iterator[bytes]:
+        """The handle of a file to write anew. Its CLOSE counts: a server may find only then that it cannot keep it."""
+        flags = SFTP_FLAG_WRITE | SFTP_FLAG_CREATE | SFTP_FLAG_TRUNC
+        handle = self._ask(CMD_HANDLE, CMD_OPEN, path, flags, paramiko.SFTPAttributes()).get_binary()
+        try:
+            yield handle
+        except BaseException:
+            self._let_go(handle)
+            raise
+        self.do(CMD_CLOSE, handle)
 
     def read(self, handle: bytes, size: int) -> Iterator[bytes]:
-        """The first `size` bytes of an open file, in order; EOFError when it has become shorter."""
+        """The first `size` bytes of an open file, in order; Ended when it has become shorter."""
         reading = _Reading(self, handle)
         position = asked = 0
-        while position < size:
-            while asked < size and len(reading.asked) * self.read_length < UNDER_WAY:
-                length = min(self.read_length, size - asked)
-                reading.ask(asked, length)
-                asked += length
-            while position not in reading.arrived:
-                self._read_response()
-                if reading.fault:
-                    raise reading.fault
-            data = reading.arrived.pop(position)
-            position += len(data)
-            yield data
+        try:
+            while position < size:
+                while asked < size and len(reading.asked) * self.read_length < UNDER_WAY:
+                    length = min(self.read_length, size - asked)
+                    reading.ask(asked, length)
+                    asked += length
+                while position not in reading.arrived:
+                    self._read_response()
+                    if reading.fault:
+                        raise reading.fault
+                data = reading.arrived.pop(position)
+                position += len(data)
+                yield data
+        finally:
+            reading.over = True
 
     def write(self, handle: bytes, blocks: Iterator[bytes]) -> None:
         """Write blocks of at most SAFE bytes one behind the other; the first refusal is raised."""
@@ -115,21 +162,37 @@ class Session(paramiko.SFTPClient):
     def read_length(self) -> int:
         """Bytes per read request: what the server says it takes, else what all servers take."""
         try:
-            kind, answer = self._request(CMD_EXTENDED, "limits@openssh.com")
-        except OSError:
+            answer = self._ask(CMD_EXTENDED_REPLY, CMD_EXTENDED, "limits@openssh.com")
+        except Refused:
             return SAFE
-        _expect(CMD_EXTENDED_REPLY, kind)
         answer.get_int64()  # bytes per packet
         return min(MOST, max(SAFE, answer.get_int64()))
 
+    @contextlib.contextmanager
+    def _open(self, kind: int, *args: object) -> Iterator[bytes]:
+        """A handle that nothing is written to: what its CLOSE is answered says nothing of what was read."""
+        handle = self._ask(CMD_HANDLE, kind, *args).get_binary()
+        try:
+            yield handle
+        finally:
+            self._let_go(handle)
+
+    def _let_go(self, handle: bytes) -> None:
+        with contextlib.suppress(*Trouble):  # a connection that broke is found by the next request
+            self.do(CMD_CLOSE, handle)
+
+    def _ask(self, wanted: int, kind: int, *args: object) -> paramiko.Message:
+        answered, answer = self._request(kind, *args)
+        _expect(wanted, answered)
+        return answer
+
     def _convert_status(self, answer: paramiko.Message) -> None:
         """In paramiko's place: the text that comes with a status is not read."""
+        if len(answer.get_remainder()) < 4:  # it would be read as zero, and that is OK
+            raise SFTPError("a status without a code")
         code = answer.get_int()
-        if code == SFTP_OK:
-            return
-        if code == SFTP_EOF:
-            raise EOFError
-        raise Absent(code) if code == SFTP_NO_SUCH_FILE else Refused(code)
+        if code != SFTP_OK:
+            raise {SFTP_EOF: Ended, SFTP_NO_SUCH_FILE: Absent}.get(code, Refused)(code)
 
 
 class _Reading:
@@ -140,6 +203,7 @@ class _Reading:
         self.asked: dict[int, tuple[int, int]] = {}  # request number: offset, length
         self.arrived: dict[int, bytes] = {}  # by offset
         self.fault: Exception | None = None
+        self.over = False  # nobody reads on: an answer that comes later leads to no other request
 
     def ask(self, offset: int, length: int) -> None:
         number = self._session._async_request(self, CMD_READ, self._handle, int64(offset), length)
@@ -147,14 +211,18 @@ class _Reading:
 
     def _async_response(self, kind: int, answer: paramiko.Message, number: int) -> None:
         offset, length = self.asked.pop(number)
+        if self.over:
+            return
         try:
             if kind == CMD_STATUS:
                 self._session._convert_status(answer)
             _expect(CMD_DATA, kind)
             self.arrived[offset] = data = answer.get_binary()
             if not data:
-                raise EOFError
-        except (OSError, EOFError, paramiko.SSHException) as error:
+                raise Ended(SFTP_EOF)
+            if len(data) > length:
+                raise SFTPError("more than was asked for")
+        except Trouble as error:
             self.fault = self.fault or error
             return
         if len(data) < length:  # a server may give less than asked
@@ -181,8 +249,13 @@ class _Writing:
         try:
             _expect(CMD_STATUS, kind)
             self._session._convert_status(answer)
-        except (OSError, EOFError, paramiko.SSHException) as error:
+        except Trouble as error:
             self._fault = self._fault or error
+
+
+def _attributes(answer: paramiko.Message) -> paramiko.SFTPAttributes:
+    found: paramiko.SFTPAttributes = paramiko.SFTPAttributes._from_msg(answer)  # type: ignore[attr-defined]
+    return found
 
 
 def _expect(wanted: int, kind: int) -> None:

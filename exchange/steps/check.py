@@ -122,6 +122,8 @@ def _check_one(exchange: Exchange, nr: int, lease: leases.Lease, nu: Callable[[]
         return _as_a_whole(exchange, account, file, states.Aanlevering.HERHAALD, "W-BST-03", earlier, lease, nu)
     try:
         read = _reads(exchange, account, file)
+        if not file.archief:
+            raise FileRejected("E-BST-14", {"maximum": str(exchange.config.intake.max_opgehaald)})
         with (
             exchange.archive.local(file.archief) as path,
             exchange.keyring.decrypt(

@@ -87,7 +87,7 @@ def ours(connection: Connection, row: sa.Row[Any], file: RemoteFile) -> bool:
     """Whether `file`, which has the name of the zending `row`, has its bytes as well."""
     there = io.BytesIO()
     if file.regular and file.size == row.grootte:
-        connection.fetch(f"{row.map}/{row.naam}", there)
+        connection.fetch(f"{row.map}/{row.naam}", there, file.size)
     return hashlib.sha256(there.getbuffer()).hexdigest() == str(row.sha256)
 
 
@@ -99,8 +99,5 @@ def _moved(levering: Levering, folder: str) -> str:
 def _shown(connection: Connection, folders: Collection[str]) -> dict[str, dict[str, RemoteFile]]:
     """What stands in each folder, by name. A folder that is not there says nothing of its files: the account may have
     been moved."""
-    return {
-        folder: {file.name: file for file in connection.listing(folder)}
-        for folder in sorted(folders)
-        if connection.stat(folder)
-    }
+    listed = {folder: connection.listing(folder) for folder in sorted(folders)}
+    return {folder: {file.name: file for file in files} for folder, files in listed.items() if files is not None}

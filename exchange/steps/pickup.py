@@ -3,89 +3,126 @@
 The name of a file says for which partner it is (`namens`): that is registered, and check judges it. A partner's proef
 is fetched along, from a folder of its own; what was fetched a day ago as a proef is removed.
 
-Bytes first (into the archive, hashed on the way), register second, remote clean-up last. A file is known by party,
-name, size, mtime and content: run again after any crash, one drop is registered once.
+Bytes first (into the archive, hashed on the way), register second, remote clean-up last (`clearing`), file by file: a
+visit that is cut off has done what it did. A file is known by party, name, size, mtime and content: run again after
+any crash, one drop is registered once. Parties are visited side by side and wait for nobody: none takes more time,
+files or names than the settings of intake give it, and what is left comes in the next round.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, BinaryIO
-
-import sqlalchemy as sa
 
 from exchange.configuration import Partij
 from exchange.context import Exchange, local_date
-from exchange.faults import HostKeyMismatch, PartyFault, TargetExists
+from exchange.faults import (
+    FileChanged,
+    FileFault,
+    FolderMissing,
+    HostKeyMismatch,
+    LoginRefused,
+    OutOfTime,
+    PartyFault,
+    PartyUnreachable,
+    ServerUnfit,
+)
 from exchange.register import leases, ledger, states
-from exchange.register.aanleveringen import Soort, dropped_by, event_of
+from exchange.register.aanleveringen import Soort, event_of
 from exchange.register.tables import aanlevering
 from exchange.sentences import sentence
 from exchange.sftp import Connection, RemoteFile
-from exchange.steps import namens, proef
+from exchange.steps import clearing, inbox, namens, proef
+from exchange.steps.clearing import Registered
 
 log = logging.getLogger(__name__)
 
-IN, DONE = "in", "in/opgehaald"
-#: Longest name, in bytes, that still fits with our number before it, or an answer's kind behind it.
-LONGEST_NAME = 200
-#: Ending of the file that says that another is complete, where a partner's profile asks for one.
-READY = ".gereed"
-#: Endings that clients give to a file that is still being written.
-HALF = (".part", ".filepart", ".tmp", ".partial")
+#: Moves that may fail in one round before the other files that have still to be moved are left for the next.
+MOST_FAILED = 100
 
 
 @dataclass(frozen=True)
 class PickupResult:
-    """What one round brought; the lists hold party ids."""
+    """What one round brought. A party (id) stands in at most one of the lists; the counts are per party."""
 
-    opgehaald: int
-    onbereikbaar: list[str]  # tried again at the next intake
-    vertrouwd_niet: list[str]  # host key unknown or changed: a beheerder must look
-    mislukt: list[str]  # something is wrong on our side: a beheerder must look
+    opgehaald: int = 0
+    onbereikbaar: list[str] = field(default_factory=list)  # tried again at the next intake
+    te_traag: list[str] = field(default_factory=list)  # its time was over: the rest at the next intake
+    aanmelding_geweigerd: list[str] = field(default_factory=list)  # its server does not let us in
+    vertrouwd_niet: list[str] = field(default_factory=list)  # host key unknown or changed: a beheerder must look
+    niet_te_gebruiken: list[str] = field(default_factory=list)  # its server answers, and not so that we can work
+    zonder_map: list[str] = field(default_factory=list)  # there is no folder to drop files in
+    geen_toegang: list[str] = field(default_factory=list)  # that folder may not be read
+    mislukt: list[str] = field(default_factory=list)  # something is wrong on our side: a beheerder must look
+    blijft_staan: dict[str, int] = field(default_factory=dict)  # files that could not be fetched, or not moved
+    later: dict[str, int] = field(default_factory=dict)  # files that are left for the next round
     bezet: list[str] = field(default_factory=list)  # which other process is at it
+
+
+#: In which of those lists a party stands: the first kind that its fault is of.
+_LISTS: tuple[tuple[type[Exception], str], ...] = (
+    (PartyUnreachable, "onbereikbaar"),
+    (OutOfTime, "te_traag"),
+    (LoginRefused, "aanmelding_geweigerd"),
+    (HostKeyMismatch, "vertrouwd_niet"),
+    (ServerUnfit, "niet_te_gebruiken"),
+    (FolderMissing, "zonder_map"),
+    (FileFault, "geen_toegang"),
+    (Exception, "mislukt"),
+)
 
 
 @dataclass(frozen=True)
 class _Fetched:
-    """One file of `partner` (its id) whose bytes are in the archive."""
+    """One file of `partner` (its id) whose bytes are in the archive; `sha256` and `archief` are empty where it was too
+    large to fetch, which is what it will be answered."""
 
     partner: str
     soort: Soort
     file: RemoteFile
-    sha256: str
-    archief: str
+    sha256: str = ""
+    archief: str = ""
 
 
 @dataclass
 class _Visit:
-    """One party in this round: its connection, what stood there at the first look (by kind and name), what was
-    fetched."""
+    """One party in this round: what stood there at the first look, and what became of it."""
 
     party: Partij
     soort: Soort
     day: date
-    connection: Connection | None = None
-    seen: dict[tuple[Soort, str], RemoteFile] = field(default_factory=dict)
+    seen: inbox.Files = field(default_factory=dict)
+    standing: list[Registered] = field(default_factory=list)  # registered, and not seen to be out of in/
+    opgehaald: int = 0
+    blijft: int = 0  # files that could not be fetched, or not moved
+    waarom: FileFault | None = None  # of the first of those
+    later: int = 0
     fault: Exception | None = None
-    fetched: list[_Fetched] = field(default_factory=list)
-    registered: dict[int, _Fetched] = field(default_factory=dict)
 
     def whose(self, exchange: Exchange, name: str) -> str:
         """For which partner (id) the account dropped this file."""
         return namens.recorded(exchange.config, self.party, name, self.day)
 
+    @contextmanager
+    def one_file(self) -> Iterator[None]:
+        """What goes wrong with a single file holds up no other."""
+        try:
+            yield
+        except FileChanged:
+            self.later += 1
+        except FileFault as fault:
+            self.blijft += 1
+            self.waarom = self.waarom or fault
+
 
 def pickup(exchange: Exchange, nu: Callable[[], datetime], soort: Soort = Soort.SIGNALEN) -> PickupResult:
-    """Fetch every stable file of every party that sends `soort`; one that cannot be reached costs only itself.
+    """Fetch every stable file of every party that sends `soort`; whatever is wrong at one costs only itself.
 
     Where another worker is already picking up, nothing is done.
     """
@@ -94,197 +131,210 @@ def pickup(exchange: Exchange, nu: Callable[[], datetime], soort: Soort = Soort.
         parties = exchange.config.uitvoerders
     day = local_date(nu())
     visits = [_Visit(parties[party], soort, day) for party in sorted(parties)]
-    with ExitStack() as stack:
-        lease = stack.enter_context(leases.held(exchange.register, f"pickup:{soort}", nu))
+    with leases.held(exchange.register, f"pickup:{soort}", nu) as lease:
         if lease is None:
-            return PickupResult(0, [], [], [], leases.who(exchange.register, f"pickup:{soort}", "ophalen"))
-        pool = stack.enter_context(ThreadPoolExecutor(exchange.config.intake.threads))
+            return PickupResult(bezet=leases.who(exchange.register, f"pickup:{soort}", "ophalen"))
+        with ThreadPoolExecutor(exchange.config.intake.threads) as pool:
+            try:
+                list(pool.map(lambda visit: _guarded(exchange, visit, lease, nu), visits))
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)  # where we are stopped half-way
+    return _result(visits)
 
-        def everywhere(work: Callable[[_Visit], None]) -> None:
-            list(pool.map(lambda visit: _guarded(visit, work), visits))
 
-        everywhere(lambda visit: _arrive(exchange, visit, stack, nu))
-        if any(visit.seen for visit in visits):
-            time.sleep(exchange.config.intake.stil_seconden)  # one wait for all parties
-        everywhere(lambda visit: _collect(exchange, visit))
-        for visit in visits:  # numbers are given in the order party, name
-            _register(exchange, visit, lease, nu)
-        everywhere(lambda visit: _clear_all(exchange, visit, nu))
+def _result(visits: list[_Visit]) -> PickupResult:
+    named: dict[str, list[str]] = {}
+    for visit in visits:
+        if visit.fault:
+            kind = next(name for kind, name in _LISTS if isinstance(visit.fault, kind))
+            named.setdefault(kind, []).append(visit.party.id)
     return PickupResult(
-        opgehaald=sum(len(visit.registered) for visit in visits),
-        onbereikbaar=[v.party.id for v in visits if isinstance(v.fault, PartyFault) and v.fault.retry],
-        vertrouwd_niet=[v.party.id for v in visits if isinstance(v.fault, HostKeyMismatch)],
-        mislukt=[v.party.id for v in visits if v.fault and not isinstance(v.fault, PartyFault)],
+        opgehaald=sum(visit.opgehaald for visit in visits),
+        blijft_staan={visit.party.id: visit.blijft for visit in visits if visit.blijft},
+        later={visit.party.id: visit.later for visit in visits if visit.later},
+        **named,
     )
 
 
-def _guarded(visit: _Visit, work: Callable[[_Visit], None]) -> None:
-    if visit.fault:
-        return
+def _tell(visit: _Visit) -> None:
+    """What a beheerder must know of single files: numbers, never names."""
+    party = visit.party.id
+    if visit.waarom:
+        numbers = [str(one.nr) for one in visit.standing]
+        shown = ", ".join(numbers[:10]) + (f" en nog {len(numbers) - 10}" if numbers[10:] else "")
+        taken = f" Daarvan ingenomen, en niet nog eens: aanlevering {shown}." if numbers else ""
+        log.warning("%s: bestanden die blijven staan: %d.%s %s", party, visit.blijft, taken, sentence(visit.waarom))
+    if visit.later:
+        log.warning("%s: bestanden die wachten op de volgende ronde: %d", party, visit.later)
+
+
+def _guarded(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callable[[], datetime]) -> None:
     try:
-        work(visit)
+        _visit(exchange, visit, lease, nu)
     except PartyFault as fault:
         log.warning("%s", sentence(fault))
         visit.fault = fault
     except Exception as fault:  # noqa: BLE001  ours, not the party's: the others must not wait for it
         log.error("%s: %s", visit.party.id, sentence(fault))
         visit.fault = fault
+    _tell(visit)
 
 
-def _arrive(exchange: Exchange, visit: _Visit, stack: ExitStack, nu: Callable[[], datetime]) -> None:
-    """Log in, finish what an earlier round left half done, and look for the first time."""
+def _visit(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callable[[], datetime]) -> None:
+    """Finish what an earlier round left half done, look twice, and take in what stands still."""
     tries = Soort.PROEF in visit.soort.taken_along
     if tries:
         proef.wipe_archive(exchange, visit.party.id, nu())
-    visit.connection = stack.enter_context(exchange.connect(visit.party))
-    for row in _uncleared(exchange, visit.party.id):
-        file = RemoteFile(row.bestand, row.grootte, row.mtime, True)
-        _clear(exchange, visit, row.nr, _Fetched(row.partner, Soort(row.soort), file, row.sha256, row.archief), nu)
-    if tries:
-        proef.wipe(exchange, visit.party.id, visit.connection, nu)
-    listed = _listing(exchange, visit)
-    if not listed and visit.soort is Soort.SIGNALEN and not _has_folder(visit.connection, IN):
-        log.warning("%s: er is geen map %s/, dus niets om op te halen", visit.party.id, IN)
-    visit.seen = {at: file for at, file in listed.items() if _nameable(file)}
-    if left := len(listed) - len(visit.seen):
-        log.warning("%s: bestanden die blijven staan, om een te lange of vreemde naam: %d", visit.party.id, left)
+    with exchange.connect(visit.party) as connection:
+        for one in clearing.uncleared(exchange, visit.party.id):
+            _clear(exchange, visit, connection, one, nu)
+        if tries:
+            proef.wipe(exchange, visit.party.id, connection, nu)
+        visit.seen = _look(exchange, visit, connection)
+        if left := len(visit.seen) - sum(inbox.nameable(file) for file in visit.seen.values()):
+            log.warning("%s: bestanden die blijven staan, om een te lange of vreemde naam: %d", visit.party.id, left)
+        if len(visit.seen) > left:
+            time.sleep(exchange.config.intake.stil_seconden)
+            _collect(exchange, visit, connection, lease, nu)
 
 
-def _listing(exchange: Exchange, visit: _Visit) -> dict[tuple[Soort, str], RemoteFile]:
-    """The files that we would take now, by kind and name."""
-    assert visit.connection is not None
-    found: dict[tuple[Soort, str], RemoteFile] = {}
-    for soort in visit.soort.taken_along:
-        if soort is Soort.PROEF and not _has_folder(visit.connection, proef.IN):
+def _look(exchange: Exchange, visit: _Visit, connection: Connection) -> inbox.Files:
+    return inbox.listing(exchange.config, visit.party, visit.soort, visit.day, connection)
+
+
+def _collect(
+    exchange: Exchange, visit: _Visit, connection: Connection, lease: leases.Lease, nu: Callable[[], datetime]
+) -> None:
+    """Take in what did not change between the two looks, by name, as much as goes in one round."""
+    fresh = list(_fresh(visit, connection, _look(exchange, visit, connection)))
+    visit.later += len(fresh)
+    now = fresh[: exchange.config.intake.max_bestanden]
+    for soort, file, sha256 in _held(exchange, visit, connection, now):
+        registered = None
+        with visit.one_file():
+            registered = _take(exchange, visit, connection, soort, file, sha256, lease, nu)
+        visit.later -= 1
+        if registered:
+            _clear(exchange, visit, connection, registered, nu)
+
+
+def _fresh(visit: _Visit, connection: Connection, listed: inbox.Files) -> Iterator[tuple[Soort, RemoteFile]]:
+    """What stands still and was not registered before."""
+    for (soort, name), file in listed.items():
+        before = visit.seen.get((soort, name))
+        if before is None or before.size != file.size or not inbox.nameable(file):
             continue
-        listed = {file.name: file for file in visit.connection.listing(_folders(soort)[0])}
-        for name, file in sorted(listed.items()):
-            complete = not name.endswith(READY) and f"{name}{READY}" in listed
-            if _wanted(file) and (
-                complete or not namens.waits(exchange.config, visit.whose(exchange, name.removesuffix(READY)))
-            ):
-                found[soort, name] = file
+        known = True  # until it was seen that it is another
+        with visit.one_file():
+            path = f"{inbox.folders(soort)[0]}/{name}"
+            same = [one for one in visit.standing if (one.soort, one.bestand) == (soort, name)]
+            known = any(clearing.is_it(connection, path, file, one) for one in same)
+        if not known:
+            yield soort, file
+
+
+def _held(
+    exchange: Exchange, visit: _Visit, connection: Connection, files: list[tuple[Soort, RemoteFile]]
+) -> list[tuple[Soort, RemoteFile, str | None]]:
+    """Where the mtime of a file says nothing, because it is another at every look or is not given, its bytes must be
+    the same for as long as a file must stand still: with each such file the hash that it has now."""
+    intake = exchange.config.intake
+    found: list[tuple[Soort, RemoteFile, str | None]] = []
+    for soort, file in files:
+        if visit.seen[soort, file.name].mtime == file.mtime != 0 or file.size > intake.max_opgehaald:
+            found.append((soort, file, None))
+            continue
+        with visit.one_file():
+            path = f"{inbox.folders(soort)[0]}/{file.name}"
+            found.append((soort, file, clearing.sha256(connection, path, file.size)))
+    if held := sum(sha256 is not None for _, _, sha256 in found):
+        log.warning(
+            "%s: bestanden waarvan de wijzigingstijd bij elke blik anders is: %d. Daarvan vergelijken wij de inhoud, "
+            "en dat kost tijd. Vraag de partij haar server na te zien",
+            visit.party.id,
+            held,
+        )
+        time.sleep(intake.stil_seconden)
     return found
 
 
-def _has_folder(connection: Connection, path: str) -> bool:
-    """Whether a party has this folder; it may have dropped a file with that name."""
-    found = connection.stat(path)
-    return found is not None and not found.regular
+def _take(
+    exchange: Exchange,
+    visit: _Visit,
+    connection: Connection,
+    soort: Soort,
+    file: RemoteFile,
+    sha256: str | None,
+    lease: leases.Lease,
+    nu: Callable[[], datetime],
+) -> Registered:
+    """Fetch a file and register it."""
+    if file.size > exchange.config.intake.max_opgehaald:
+        fetched = _Fetched(visit.whose(exchange, file.name), soort, file)
+    else:
+        fetched = _fetch(exchange, visit, connection, soort, file)
+    if sha256 not in (None, fetched.sha256) or not _unchanged(connection, fetched, mtime=sha256 is None):
+        raise FileChanged(visit.party.id)
+    registered = _register(exchange, visit, fetched, lease, nu)
+    visit.opgehaald += 1
+    return registered
 
 
-def _folders(soort: Soort) -> tuple[str, str]:
-    """Where a party drops files of this kind, and where they go when we have them."""
-    return (proef.IN, proef.DONE) if soort is Soort.PROEF else (IN, DONE)
+def _unchanged(connection: Connection, fetched: _Fetched, *, mtime: bool) -> bool:
+    """A last look before a file is registered."""
+    there, file = connection.stat(f"{inbox.folders(fetched.soort)[0]}/{fetched.file.name}"), fetched.file
+    return there is not None and there.size == file.size and (there.mtime == file.mtime or not mtime)
 
 
-def _wanted(file: RemoteFile) -> bool:
-    """Whether it is a whole file, whatever it is called: check answers a name that was not agreed."""
-    return file.regular and not file.name.startswith(".") and not file.name.lower().endswith(HALF)
-
-
-def _nameable(file: RemoteFile) -> bool:
-    """Whether the name can stand in that of an answer."""
-    return file.deugt and len(file.name.encode()) <= LONGEST_NAME
-
-
-def _collect(exchange: Exchange, visit: _Visit) -> None:
-    """Fetch what did not change between the two looks."""
-    again = _listing(exchange, visit) if visit.seen else {}
-    for at, file in again.items():
-        before = visit.seen.get(at)
-        if before and (before.size, before.mtime) == (file.size, file.mtime):
-            visit.fetched.append(_fetch(exchange, visit, at[0], file))
-
-
-def _fetch(exchange: Exchange, visit: _Visit, soort: Soort, file: RemoteFile) -> _Fetched:
-    assert visit.connection is not None
-    hashing = hashlib.sha256()
+def _fetch(exchange: Exchange, visit: _Visit, connection: Connection, soort: Soort, file: RemoteFile) -> _Fetched:
     folder = f"{'proef' if soort is Soort.PROEF else 'ontvangen'}/{visit.party.id}"
     incoming = f"{folder}/.{uuid.uuid4().hex}"
     with exchange.archive.put_atomic(incoming) as sink:
-        visit.connection.fetch(f"{_folders(soort)[0]}/{file.name}", _Hashed(sink, hashing))
+        hashing = clearing.Hashing(sink)
+        connection.fetch(f"{inbox.folders(soort)[0]}/{file.name}", hashing, file.size)
     archief = f"{folder}/{hashing.hexdigest()}"  # the same bytes of one party always lie at the same place
     exchange.archive.rename(incoming, archief)
     return _Fetched(visit.whose(exchange, file.name), soort, file, hashing.hexdigest(), archief)
 
 
-def _register(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callable[[], datetime]) -> None:
-    for fetched in visit.fetched:
-        moment = nu()
-        with exchange.register.begin() as db:
-            leases.renew(db, lease, moment)
-            nr = db.execute(
-                aanlevering.insert()
-                .values(
-                    soort=fetched.soort,
-                    partner=fetched.partner,
-                    gemachtigde=visit.party.id if visit.party.id != fetched.partner else None,
-                    bestand=fetched.file.name,
-                    sha256=fetched.sha256,
-                    grootte=fetched.file.size,
-                    mtime=fetched.file.mtime,
-                    archief=fetched.archief,
-                    opgehaald_op=moment,
-                    staat=states.Aanlevering.OPGEHAALD,
-                )
-                .returning(aanlevering.c.nr)
-            ).scalar_one()
-            event = {"aanlevering": nr, "partner": fetched.partner, "sha256": fetched.sha256}
-            if fetched.partner != visit.party.id:
-                event["gemachtigde"] = visit.party.id
-            ledger.append(db, moment, event_of(fetched.soort, states.Aanlevering.OPGEHAALD), event)
-        visit.registered[nr] = fetched
-
-
-def _clear_all(exchange: Exchange, visit: _Visit, nu: Callable[[], datetime]) -> None:
-    for nr, fetched in visit.registered.items():
-        _clear(exchange, visit, nr, fetched, nu)
-
-
-def _clear(exchange: Exchange, visit: _Visit, nr: int, fetched: _Fetched, nu: Callable[[], datetime]) -> None:
-    """Move the remote file out of `in/`, and look once more: what changed after hashing is a new aanlevering."""
-    connection, file = visit.connection, fetched.file
-    assert connection is not None
-    folder, done = _folders(fetched.soort)
-    source, target = f"{folder}/{file.name}", f"{done}/{nr}_{file.name}"  # never taken; a later round knows whose it is
-    connection.ensure_folder(done)
-    there = connection.stat(source)
-    if there is not None and connection.stat(target) is None:
-        if namens.waits(exchange.config, fetched.partner) and (there.size, there.mtime) == (file.size, file.mtime):
-            connection.remove(f"{source}{READY}")  # first: behind the move it might be that of a next file of this name
-        connection.move(source, target)
-    moved = connection.stat(target)
-    if moved is not None and (moved.size, moved.mtime) != (file.size, file.mtime):
-        try:
-            connection.move(target, source)
-        except TargetExists:
-            return  # a third file has come under that name: it goes first, and then we try again
-    _record_cleared(exchange, nr, nu)
-
-
-def _uncleared(exchange: Exchange, account: str) -> list[sa.Row[Any]]:
-    with exchange.register.connect() as db:
-        return list(
-            db.execute(
-                sa.select(aanlevering)
-                .where(dropped_by(account), aanlevering.c.verplaatst_op.is_(None))
-                .order_by(aanlevering.c.nr)
-            )
-        )
-
-
-def _record_cleared(exchange: Exchange, nr: int, nu: Callable[[], datetime]) -> None:
+def _register(
+    exchange: Exchange, visit: _Visit, fetched: _Fetched, lease: leases.Lease, nu: Callable[[], datetime]
+) -> Registered:
+    moment, file = nu(), fetched.file
     with exchange.register.begin() as db:
-        db.execute(aanlevering.update().where(aanlevering.c.nr == nr).values(verplaatst_op=nu()))
+        leases.renew(db, lease, moment)
+        nr = db.execute(
+            aanlevering.insert()
+            .values(
+                soort=fetched.soort,
+                partner=fetched.partner,
+                gemachtigde=visit.party.id if visit.party.id != fetched.partner else None,
+                bestand=file.name,
+                sha256=fetched.sha256,
+                grootte=file.size,
+                mtime=file.mtime,
+                archief=fetched.archief,
+                opgehaald_op=moment,
+                staat=states.Aanlevering.OPGEHAALD,
+            )
+            .returning(aanlevering.c.nr)
+        ).scalar_one()
+        event = {"aanlevering": nr, "partner": fetched.partner, "sha256": fetched.sha256}
+        if fetched.partner != visit.party.id:
+            event["gemachtigde"] = visit.party.id
+        ledger.append(db, moment, event_of(fetched.soort, states.Aanlevering.OPGEHAALD), event)
+    return Registered(nr, fetched.soort, fetched.partner, file.name, file.size, file.mtime, fetched.sha256)
 
 
-class _Hashed:
-    """A sink that hashes what passes."""
-
-    def __init__(self, sink: BinaryIO, hashing: Any) -> None:
-        self._sink, self._hashing = sink, hashing
-
-    def write(self, data: bytes) -> int:
-        self._hashing.update(data)
-        return self._sink.write(data)
+def _clear(
+    exchange: Exchange, visit: _Visit, connection: Connection, one: Registered, nu: Callable[[], datetime]
+) -> None:
+    """Move it out of `in/`; where that does not succeed it stands there as known, for a later round."""
+    if len(visit.standing) < MOST_FAILED:
+        try:
+            clearing.clear(exchange, visit.party, connection, one, nu)
+            return
+        except FileFault as fault:
+            visit.waarom = visit.waarom or fault
+    visit.blijft += 1
+    visit.standing.append(one)

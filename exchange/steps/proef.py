@@ -7,18 +7,24 @@ again. The register keeps that it came, its counts and its code.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from exchange.context import Exchange
+from exchange.faults import FileFault
 from exchange.register import aanleveringen, leases, ledger, outbox, states
 from exchange.register.aanleveringen import Soort
 from exchange.register.tables import aanlevering, zending
+from exchange.sentences import sentence
 from exchange.sftp import Connection
 from exchange.steps import answers, collected
+
+log = logging.getLogger(__name__)
 
 IN, DONE = "in/proef", "in/proef/opgehaald"
 #: How long a file stays after it was picked up, and an answer after it was published.
@@ -39,28 +45,45 @@ def wipe_archive(exchange: Exchange, account: str, moment: datetime) -> None:
     with exchange.register.connect() as db:
         kept = set(db.scalars(unread))  # the same bytes lie at one place, and may have come again
     for row in [*files, *told]:
-        if row.archief not in kept:
+        if row.archief and row.archief not in kept:
             exchange.archive.remove(row.archief)
 
 
 def wipe(exchange: Exchange, account: str, connection: Connection, nu: Callable[[], datetime]) -> None:
-    """Remove what is over at the partner, then record that it is gone."""
+    """Remove what is over at the partner, then record that it is gone; what its server refuses stays for a next time,
+    and stops nothing."""
     moment = nu()
     files, told = _over(exchange, account, moment)
+    gone = []
     for row in files:
-        connection.remove(f"{DONE}/{row.nr}_{row.bestand}")
-    if files:
-        _record_files(exchange, [row.nr for row in files], moment)
-    if not told:
-        return
-    with leases.held(exchange.register, f"publish:{account}", nu) as lease:
-        if lease is None:
-            return  # publish looks at the same files just now: at the next intake
-        gone = collected.removed(connection, told)
-        if gone:
-            with exchange.register.begin() as db:
-                leases.renew(db, lease, moment)
-                outbox.move(db, [row.id for row in gone], states.Zending.VERWIJDERD, moment)
+        if row.verplaatst_op is not None:
+            with _said():
+                connection.remove(f"{DONE}/{row.nr}_{row.bestand}")
+                gone.append(row.nr)
+    if gone:
+        _record_files(exchange, gone, moment)
+    if told:
+        with _said(), leases.held(exchange.register, f"publish:{account}", nu) as lease:
+            if lease is not None:  # else publish looks at the same files just now: at the next intake
+                _wipe_answers(exchange, connection, told, lease, moment)
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    try:
+        yield
+    except FileFault as fault:
+        log.warning("%s", sentence(fault))
+
+
+def _wipe_answers(
+    exchange: Exchange, connection: Connection, told: list[sa.Row[Any]], lease: leases.Lease, moment: datetime
+) -> None:
+    gone = collected.removed(connection, told)
+    if gone:
+        with exchange.register.begin() as db:
+            leases.renew(db, lease, moment)
+            outbox.move(db, [row.id for row in gone], states.Zending.VERWIJDERD, moment)
 
 
 def _record_files(exchange: Exchange, nrs: list[int], moment: datetime) -> None:
@@ -82,7 +105,6 @@ def _over(exchange: Exchange, account: str, moment: datetime) -> tuple[list[sa.R
         aanleveringen.dropped_by(account),
         aanlevering.c.soort == Soort.PROEF,
         aanlevering.c.staat.in_(_READ),
-        aanlevering.c.verplaatst_op.is_not(None),
         aanlevering.c.opgehaald_op <= until,
     )
     told = sa.select(zending).where(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout
 from airflow.serialization.encoders import coerce_to_core_timetable
 
 from dags import step
@@ -49,6 +49,12 @@ def test_what_a_retry_cannot_mend_fails_at_once(fault: Exception) -> None:
         raise fault
 
 
+def test_a_task_that_took_too_long_says_so_and_is_tried_again() -> None:
+    with pytest.raises(AirflowException, match="Deze taak duurde langer dan zij mag") as caught, step.opened():
+        raise AirflowTaskTimeout("Timeout, PID: 1")
+    assert not isinstance(caught.value, AirflowFailException)
+
+
 def test_the_text_of_an_unforeseen_exception_stays_out_of_the_log() -> None:
     with pytest.raises(AirflowException) as caught, step.opened():
         raise ValueError("could not parse 'J. de Vries, Dorpsstraat 1'")
@@ -84,6 +90,7 @@ def test_every_dag_of_the_house_is_found_and_only_intake_knows_spoed() -> None:
     tasks = {name: sorted(dag.task_ids) for name, dag in bag.dags.items()}
     assert tasks["terugkoppeling"] == ["alarm", "check", "pickup", "publish"]
     assert tasks["intake"] == ["alarm", "check", "hurry", "pickup", "publish"]
+    assert all(task.execution_timeout for dag in bag.dags.values() for task in dag.tasks)  # none hangs for ever
 
 
 def test_the_nightly_run_is_keyed_by_the_local_date_of_its_morning_also_when_the_clock_changes() -> None:

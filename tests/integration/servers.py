@@ -26,8 +26,8 @@ import asyncssh
 
 from exchange.sandbox.serve import Accounts, Shut, listen
 
-#: In place of a status: no answer at all, or the first bytes of one.
-NEVER, HALF = -1, -2
+#: In place of a status: no answer for as long as it has the habit; the first bytes of one, and then none; no SFTP.
+NEVER, HALF, NOISE = -1, -2, -3
 
 
 @dataclass
@@ -82,6 +82,12 @@ def empty(path: Path) -> None:
     os.truncate(path, 0)
 
 
+def write_on(path: Path) -> None:
+    """Somebody is still writing it: its last byte becomes another."""
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
 def touch(path: Path) -> None:
     """The file gets another mtime, as object storage gives to what it copies."""
     os.utime(path, (path.stat().st_mtime + 7, path.stat().st_mtime + 7))
@@ -99,7 +105,8 @@ class Account:
 
     def healthy(self) -> None:
         """No habits any more."""
-        self.__dict__.update(vars(Account()))
+        self.habits.clear()
+        self.__dict__.update(vars(Account(self.habits)))
 
 
 @contextmanager
@@ -162,9 +169,10 @@ class _WithHabits(Shut):
         if last is not None and habit.does:
             habit.then(Path(os.fsdecode(last)))
         if habit.status < 0:
-            if habit.status == HALF:
-                self.channel.write(b"\0\0\1\0\x65\0\0")
-            await asyncio.Event().wait()
+            self.channel.write({NEVER: b"", HALF: b"\0\0\1\0\x65\0\0", NOISE: b"Welcome to your shell"}[habit.status])
+            while self._account.habits.get(kind) is habit:
+                await asyncio.sleep(0.02)
+            return do()
         if habit.status:
             raise asyncssh.SFTPError(habit.status, "as it is used to")
         return done
@@ -180,7 +188,8 @@ class _WithHabits(Shut):
             await asyncio.sleep(self._account.drip)
             size = 1
         name = os.fsencode(file_obj.name)
-        return await self._answer("read", lambda: super(_WithHabits, self).read(file_obj, offset, size), name)
+        do = lambda: super(_WithHabits, self).read(file_obj, offset, size)  # noqa: E731
+        return await self._answer("read", do, name, last=name)
 
     async def write(self, file_obj: Any, offset: int, data: bytes) -> Any:
         name = os.fsencode(file_obj.name)

@@ -49,7 +49,9 @@ class Night:
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor chance in what is numbered first: parties are visited one after another."""
     monkeypatch.setenv("NACHTPOST_INTAKE__STIL_SECONDEN", "0")
+    monkeypatch.setenv("NACHTPOST_INTAKE__THREADS", "1")
 
 
 @pytest.fixture(autouse=True)

@@ -214,7 +214,7 @@ def test_a_partner_without_a_folder_to_drop_in_is_named(exchange, clock, caplog)
     shutil.move(root(exchange) / "sftp" / "huur-01" / "in", root(exchange) / "sftp" / "huur-01" / "In")
     pickup.pickup(exchange, clock)
     said = [record.getMessage() for record in caplog.records if record.name == pickup.__name__]
-    assert said == ["huur-01: er is geen map in/, dus niets om op te halen"]
+    assert [line.partition(". ")[0] for line in said] == ["Bij huur-01 is er geen map in/, dus niets om op te halen"]
 
 
 @ANY_REGISTER

@@ -16,7 +16,7 @@ import paramiko
 import pytest
 
 from exchange.configuration import load
-from exchange.faults import PartyUnreachable, SandboxFault
+from exchange.faults import LoginRefused, SandboxFault
 from exchange.sandbox.create import Sandbox, create
 from exchange.sandbox.serve import serving
 from exchange.sftp import connect
@@ -72,7 +72,7 @@ def test_a_party_logs_in_with_the_ssh_config_it_was_given(sandbox: Sandbox, seen
 
 def test_the_exchange_logs_in_to_the_same_account_with_its_own_key(sandbox: Sandbox, seen: Path) -> None:
     config = load(sandbox.config)
-    with connect(config.partners[PARTY].sftp, config.path(config.exchange.ssh_sleutel), PARTY) as connection:
+    with connect(config.partners[PARTY].sftp, config.path(config.exchange.ssh_sleutel), PARTY, 60) as connection:
         connection.put(io.BytesIO(b"abc"), "terugmelding/.x", 3)
         connection.rename("terugmelding/.x", "terugmelding/x")
     assert (seen / "terugmelding" / "x").read_bytes() == b"abc"
@@ -83,7 +83,7 @@ def test_a_key_opens_only_its_own_account(sandbox: Sandbox, user: str) -> None:
     config = load(sandbox.config)
     endpoint = config.partners[PARTY].sftp.model_copy(update={"gebruiker": user})
     key = sandbox.folder / "parties" / PARTY / "id_ed25519"
-    with pytest.raises(PartyUnreachable, match="aanmelding is geweigerd"), connect(endpoint, key, PARTY):
+    with pytest.raises(LoginRefused), connect(endpoint, key, PARTY, 60):
         pytest.fail("logged in")
 
 
@@ -139,7 +139,7 @@ def test_a_link_that_leads_outside_is_shown_but_not_followed(sandbox: Sandbox, s
 def test_the_exchange_sees_a_link_for_what_it_is(sandbox: Sandbox, seen: Path) -> None:
     (seen / "in" / "x.csv.pgp").symlink_to(sandbox.folder / "sftp" / OTHER / "LEESMIJ.txt")
     config = load(sandbox.config)
-    with connect(config.partners[PARTY].sftp, config.path(config.exchange.ssh_sleutel), PARTY) as connection:
+    with connect(config.partners[PARTY].sftp, config.path(config.exchange.ssh_sleutel), PARTY, 60) as connection:
         assert {file.name: file.regular for file in connection.listing("in")}["x.csv.pgp"] is False
         found = connection.stat("in/x.csv.pgp")
     assert found is not None

@@ -18,13 +18,16 @@ import pytest
 
 from exchange.faults import (
     ConfigurationFault,
+    FileChanged,
     HostKeyMismatch,
+    LoginRefused,
     PartyUnreachable,
     RequestRefused,
     StoreFault,
     TargetExists,
     UploadIncomplete,
 )
+from exchange.sentences import sentence
 from exchange.sftp import Connection, RemoteFile, connect
 from tests.conftest import Sshd, program
 
@@ -61,13 +64,13 @@ def endpoint(sshd: Sshd) -> Endpoint:
 
 @pytest.fixture
 def connection(endpoint: Endpoint, sshd: Sshd) -> Iterator[Connection]:
-    with connect(endpoint, sshd.key, "partij") as opened:
+    with connect(endpoint, sshd.key, "partij", 60) as opened:
         yield opened
 
 
 def refused(endpoint: Endpoint, key: Path) -> PartyUnreachable:
     """How logging in fails."""
-    with pytest.raises(PartyUnreachable) as caught, connect(endpoint, key, "partij"):
+    with pytest.raises(PartyUnreachable) as caught, connect(endpoint, key, "partij", 60):
         pytest.fail("logged in")
     return caught.value
 
@@ -78,13 +81,13 @@ def refused(endpoint: Endpoint, key: Path) -> PartyUnreachable:
 def test_one_of_several_pinned_host_keys_is_enough(endpoint: Endpoint, sshd: Sshd) -> None:
     """A party announces its next key before it changes."""
     following = " ".join(sshd.key.with_suffix(".pub").read_text().split()[:2])
-    with connect(replace(endpoint, hostkeys=(following, sshd.hostkey)), sshd.key, "partij") as opened:
+    with connect(replace(endpoint, hostkeys=(following, sshd.hostkey)), sshd.key, "partij", 60) as opened:
         assert opened.listing("") == []
 
 
 def test_a_changed_host_key_stops_before_anything_is_exchanged(endpoint: Endpoint, sshd: Sshd) -> None:
     other = replace(endpoint, hostkeys=(sshd.key.with_suffix(".pub").read_text(),))
-    with pytest.raises(HostKeyMismatch) as caught, connect(other, sshd.key, "partij"):
+    with pytest.raises(HostKeyMismatch) as caught, connect(other, sshd.key, "partij", 60):
         pytest.fail("logged in")
     assert not caught.value.retry
     assert "publickey" not in (sshd.root.parent / "log").read_text()  # no login was tried
@@ -92,7 +95,7 @@ def test_a_changed_host_key_stops_before_anything_is_exchanged(endpoint: Endpoin
 
 def test_a_host_key_of_another_kind_than_pinned_is_a_changed_one(endpoint: Endpoint, sshd: Sshd) -> None:
     other = replace(endpoint, hostkeys=("ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY=",))
-    with pytest.raises(HostKeyMismatch), connect(other, sshd.key, "partij"):
+    with pytest.raises(HostKeyMismatch), connect(other, sshd.key, "partij", 60):
         pytest.fail("logged in")
 
 
@@ -107,8 +110,16 @@ def test_a_host_name_that_does_not_exist_is_said(endpoint: Endpoint, sshd: Sshd)
     assert refused(replace(endpoint, host="sftp.invalid"), sshd.key).reason == "de naam van de server is niet bekend"
 
 
-def test_a_login_that_is_refused_is_said_without_secrets(endpoint: Endpoint, sshd: Sshd) -> None:
-    assert refused(endpoint, sshd.key.with_name("host")).reason == "de aanmelding is geweigerd"
+def test_a_login_that_is_refused_names_the_user_and_our_key(endpoint: Endpoint, sshd: Sshd) -> None:
+    key = sshd.key.with_name("host")
+    with pytest.raises(LoginRefused) as caught, connect(endpoint, key, "partij", 60):
+        pytest.fail("logged in")
+    shown = subprocess.run(
+        [program("ssh-keygen"), "-l", "-f", f"{key}.pub"], capture_output=True, text=True, check=True
+    )
+    assert caught.value.sleutel == shown.stdout.split()[1]
+    assert (caught.value.gebruiker, caught.value.retry) == (sshd.user, False)
+    assert "niet bereikbaar" not in sentence(caught.value)
 
 
 def test_a_few_attempts_are_made_when_the_line_breaks(endpoint: Endpoint, sshd: Sshd) -> None:
@@ -136,7 +147,7 @@ def test_a_key_of_ours_that_cannot_be_read_is_our_fault(
 ) -> None:
     if content is not None:
         (tmp_path / "key").write_bytes(content)
-    with pytest.raises(ConfigurationFault), connect(endpoint, tmp_path / "key", "partij"):
+    with pytest.raises(ConfigurationFault), connect(endpoint, tmp_path / "key", "partij", 60):
         pytest.fail("logged in")
 
 
@@ -162,8 +173,11 @@ def test_a_listing_tells_files_from_what_we_never_touch(connection: Connection, 
     assert {name for name, file in found.items() if not file.regular} == {"folder", "link.csv.pgp", "pipe"}
 
 
-def test_a_folder_that_is_not_there_is_empty(connection: Connection) -> None:
-    assert connection.listing("absent") == []
+def test_a_folder_that_is_not_there_is_no_empty_folder(connection: Connection, sshd: Sshd) -> None:
+    (sshd.root / "empty").mkdir()
+    (sshd.root / "file").touch()
+    assert [connection.listing(name) for name in ("empty", "file", "absent", "absent/below")] == [[], None, None, None]
+    assert [connection.has_folder(name) for name in ("empty", "file", "absent", "")] == [True, False, False, True]
     assert connection.stat("absent") is None
 
 
@@ -181,11 +195,11 @@ def test_a_file_arrives_whole(connection: Connection, sshd: Sshd, size: int) -> 
     content = os.urandom(size)
     (sshd.root / "file").write_bytes(content)
     sink = Sink()
-    connection.fetch("file", sink)
+    connection.fetch("file", sink, len(content))
     assert sink.content == content
 
 
-def test_a_file_that_grows_is_fetched_as_it_was_when_opened(connection: Connection, sshd: Sshd) -> None:
+def test_of_a_file_that_grows_no_more_is_fetched_than_was_seen(connection: Connection, sshd: Sshd) -> None:
     """The look afterwards sees that it grew: a file that never ends must not fill the archive."""
     content = os.urandom(9_000_000)
     (sshd.root / "file").write_bytes(content)
@@ -195,25 +209,28 @@ def test_a_file_that_grows_is_fetched_as_it_was_when_opened(connection: Connecti
             file.write(b"more")
 
     sink = Sink(grow)
-    connection.fetch("file", sink)
+    connection.fetch("file", sink, len(content))
     assert sink.content == content
-    assert connection.stat("file") == RemoteFile("file", 9_000_004, connection.listing("")[0].mtime, True)
+    [grown] = connection.listing("") or []
+    assert connection.stat("file") == grown == RemoteFile("file", 9_000_004, grown.mtime, True)
+    with pytest.raises(FileChanged):
+        connection.fetch("file", Sink(), 9_000_000)
 
 
 def test_a_file_that_becomes_shorter_is_not_taken_for_whole(connection: Connection, sshd: Sshd) -> None:
     (sshd.root / "file").write_bytes(bytes(20_000_000))
-    with pytest.raises(PartyUnreachable):
-        connection.fetch("file", Sink(lambda: os.truncate(sshd.root / "file", 300_000)))
+    with pytest.raises(FileChanged):
+        connection.fetch("file", Sink(lambda: os.truncate(sshd.root / "file", 300_000)), 20_000_000)
     assert connection.listing("")  # the connection still serves
 
 
 def test_a_full_disk_of_ours_is_not_the_partys_fault(connection: Connection, sshd: Sshd) -> None:
     (sshd.root / "file").write_bytes(bytes(9_000_000))
     with Path("/dev/full").open("wb", buffering=0) as full, pytest.raises(OSError) as caught:
-        connection.fetch("file", full)
+        connection.fetch("file", full, 9_000_000)
     assert caught.value.errno == errno.ENOSPC
     sink = Sink()
-    connection.fetch("file", sink)
+    connection.fetch("file", sink, 9_000_000)
     assert sink.content == bytes(9_000_000)
 
 
@@ -333,7 +350,8 @@ def odd(tmp_path: Path) -> Iterator[tuple[Connection, Path]]:
     listener = asyncio.run_coroutine_threadsafe(start(), loop).result(30)
     hostkey = (tmp_path / "host.pub").read_text()
     try:
-        with connect(Endpoint("127.0.0.1", listener.get_port(), "odd", (hostkey,)), tmp_path / "client", "p") as opened:
+        endpoint = Endpoint("127.0.0.1", listener.get_port(), "odd", (hostkey,))
+        with connect(endpoint, tmp_path / "client", "partij", 60) as opened:
             yield opened, root
     finally:
         loop.call_soon_threadsafe(listener.close)
@@ -347,7 +365,7 @@ def test_a_server_that_gives_less_than_asked_costs_only_time(odd: tuple[Connecti
     content = os.urandom(400_001)
     (root / "file").write_bytes(content)
     sink = Sink()
-    connection.fetch("file", sink)
+    connection.fetch("file", sink, len(content))
     assert sink.content == content
 
 
@@ -383,4 +401,4 @@ def test_a_server_that_hangs_up_in_the_middle_is_tried_again_later(odd: tuple[Co
     connection, root = odd
     (root / "file").write_bytes(bytes(300_000) + b"HANG UP" + bytes(300_000))
     with pytest.raises(PartyUnreachable):
-        connection.fetch("file", Sink())
+        connection.fetch("file", Sink(), 600_007)

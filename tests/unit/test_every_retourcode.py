@@ -35,6 +35,8 @@ ELSEWHERE = {
     "E-PGP-07": "integration/test_pgp.py::test_sha1_is_refused",
     "E-PGP-09": "integration/test_night.py::"
     "test_a_partner_that_signs_well_but_cannot_be_answered_is_told_so_and_holds_nobody_up",
+    "E-BST-14": "integration/test_pickup_servers.py::"
+    "test_a_file_that_is_too_large_is_not_fetched_and_its_partner_hears_so",
     "W-BST-03": "integration/test_night.py::"
     "test_the_same_bytes_are_answered_as_a_repeat_and_after_a_refusal_checked_anew",
     "W-SIG-06": "integration/test_partner_export.py::"
