@@ -27,7 +27,11 @@ def receive(soort: str) -> None:
 
         with opened() as exchange:
             facts = tell(fetch(exchange, utc_now, Soort[soort]))
-            problems = {"hostsleutel klopt niet": facts["vertrouwd_niet"], "ophalen lukt niet": facts["mislukt"]}
+            problems = {
+                "hostsleutel klopt niet": facts["vertrouwd_niet"],
+                "ophalen lukt niet": facts["mislukt"],
+                "onversleuteld aangekomen": facts["onversleuteld"],
+            }
             get_current_context()["ti"].xcom_push("wacht", problems)
             return groups(exchange, GROUPS, Soort[soort])
 

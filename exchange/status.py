@@ -8,7 +8,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from exchange.context import Exchange
-from exchange.register import balance, states, vervolg
+from exchange.register import aanleveringen, balance, states, vervolg
 from exchange.register.aanleveringen import Soort
 from exchange.register.tables import aanlevering, aanlevering_of, batch, partij, signaal, uitzondering, zending
 from transforms import identity
@@ -18,8 +18,8 @@ COUNTED = ("regels", "aanvaard", "afgekeurd", "dubbel")
 
 
 def status(exchange: Exchange) -> dict[str, Any]:
-    """`aanleveringen`, `proeven` (while their files are there), `terugkoppelingen`, `batches` and `balans`, as
-    `nachtpost status --json` prints them."""
+    """`aanleveringen`, `proeven` (while their files are there), `terugkoppelingen`, `batches`, `onversleuteld` (what
+    came so and is kept sealed) and `balans`, as `nachtpost status --json` prints them."""
     with exchange.register.connect() as db:
         counts = balance.per_aanlevering(db)
         proof = balance.prove(db)
@@ -59,6 +59,10 @@ def status(exchange: Exchange) -> dict[str, Any]:
                     "staat": row.zending_staat or row.staat,
                 }
                 for row in batches
+            ],
+            "onversleuteld": [
+                {"partij": row.gemachtigde or row.partner, "bestand": row.bestand, "opgehaald_op": row.opgehaald_op}
+                for row in db.execute(aanleveringen.sealed())
             ],
             "balans": {"klopt": proof.klopt, **proof.totals},
         }

@@ -47,6 +47,7 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         "onbereikbaar": fetched.onbereikbaar,
         "vertrouwd_niet": fetched.vertrouwd_niet,
         "mislukt": fetched.mislukt,
+        "onversleuteld": fetched.onversleuteld,
         "aanleveringen": sum(one.aanleveringen for one in checked),
         "afgekeurd": refused,
         "spoed": urgent,
@@ -60,6 +61,7 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         *_late("Niet bereikbaar", fetched.onbereikbaar),
         *_late("Hostsleutel klopt niet, niets uitgewisseld", fetched.vertrouwd_niet),
         *_late("Ophalen lukte door een fout bij ons niet", fetched.mislukt),
+        *_late("Kwam onversleuteld aan en is verzegeld, ga na of dit een datalek is", fetched.onversleuteld),
         *_late("Bestanden wachten op een volgende poging", published.uitgesteld),
     )
     if refused or fetched.onbereikbaar or fetched.vertrouwd_niet or fetched.mislukt or published.uitgesteld:

@@ -408,7 +408,7 @@ class IntakeSettings(Model):
     """How files are fetched and read. `max_bytes` is the size of the decrypted text, `blokgrootte` counts lines.
 
     `max_regels` counts the lines of a file, the header and blank ones included. A signaal's `nr` has 24 bits for the
-    line, hence the most that it can be.
+    line, hence the most that it can be. `verzegeld_dagen` is how long we keep, sealed, what came unencrypted.
     """
 
     stil_seconden: Annotated[float, Field(ge=0, le=600)] = 2
@@ -416,6 +416,7 @@ class IntakeSettings(Model):
     max_bytes: Annotated[int, Field(ge=1)] = 2_000_000_000
     max_regels: Annotated[int, Field(ge=1, le=2**24 - 1)] = 2**24 - 1
     threads: Annotated[int, Field(ge=1, le=64)] = 8
+    verzegeld_dagen: Annotated[int, Field(ge=1, le=90)] = 7
 
 
 class UitleveringSettings(Model):

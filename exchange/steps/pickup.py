@@ -3,6 +3,8 @@
 The name of a file says for which partner it is (`namens`): that is registered, and check judges it. A partner's proef
 is fetched along, from a folder of its own; what was fetched a day ago as a proef is removed.
 
+What came unencrypted is sealed on the way (`verzegelen`).
+
 Bytes first (into the archive, hashed on the way), register second, remote clean-up last. A file is known by party,
 name, size, mtime and content: run again after any crash, one drop is registered once.
 """
@@ -18,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, BinaryIO
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -29,8 +31,8 @@ from exchange.register import leases, ledger, states
 from exchange.register.aanleveringen import Soort, dropped_by, event_of
 from exchange.register.tables import aanlevering
 from exchange.sentences import sentence
-from exchange.sftp import Connection, RemoteFile
-from exchange.steps import namens, proef
+from exchange.sftp import Connection, RemoteFile, Sink
+from exchange.steps import namens, proef, verzegelen
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class PickupResult:
     onbereikbaar: list[str]  # tried again at the next intake
     vertrouwd_niet: list[str]  # host key unknown or changed: a beheerder must look
     mislukt: list[str]  # something is wrong on our side: a beheerder must look
+    onversleuteld: list[str] = field(default_factory=list)  # what came could be read by anybody: a beheerder must look
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ class _Fetched:
     file: RemoteFile
     sha256: str
     archief: str
+    verzegeld: bool = False  # it came unencrypted: the archive holds it sealed to ourselves
 
 
 @dataclass
@@ -114,6 +118,7 @@ def pickup(exchange: Exchange, nu: Callable[[], datetime], soort: Soort = Soort.
         onbereikbaar=[v.party.id for v in visits if isinstance(v.fault, PartyFault) and v.fault.retry],
         vertrouwd_niet=[v.party.id for v in visits if isinstance(v.fault, HostKeyMismatch)],
         mislukt=[v.party.id for v in visits if v.fault and not isinstance(v.fault, PartyFault)],
+        onversleuteld=[v.party.id for v in visits if any(one.verzegeld for one in v.registered.values())],
     )
 
 
@@ -135,10 +140,12 @@ def _arrive(exchange: Exchange, visit: _Visit, stack: ExitStack, nu: Callable[[]
     tries = Soort.PROEF in visit.soort.taken_along
     if tries:
         proef.wipe_archive(exchange, visit.party.id, nu())
+    verzegelen.wipe(exchange, visit.party.id, nu())
     visit.connection = stack.enter_context(exchange.connect(visit.party))
     for row in _uncleared(exchange, visit.party.id):
         file = RemoteFile(row.bestand, row.grootte, row.mtime, True)
-        _clear(exchange, visit, row.nr, _Fetched(row.partner, Soort(row.soort), file, row.sha256, row.archief), nu)
+        fetched = _Fetched(row.partner, Soort(row.soort), file, row.sha256, row.archief, row.verzegeld)
+        _clear(exchange, visit, row.nr, fetched, nu)
     if tries:
         proef.wipe(exchange, visit.party.id, visit.connection, nu)
     listed = _listing(exchange, visit)
@@ -201,11 +208,14 @@ def _fetch(exchange: Exchange, visit: _Visit, soort: Soort, file: RemoteFile) ->
     hashing = hashlib.sha256()
     folder = f"{'proef' if soort is Soort.PROEF else 'ontvangen'}/{visit.party.id}"
     incoming = f"{folder}/.{uuid.uuid4().hex}"
-    with exchange.archive.put_atomic(incoming) as sink:
+    with verzegelen.incoming(exchange, incoming) as sink:
         visit.connection.fetch(f"{_folders(soort)[0]}/{file.name}", _Hashed(sink, hashing))
+    if sink.verzegeld:
+        log.warning("%s: een bestand kwam onversleuteld aan, en is verzegeld. Is dit een datalek?", visit.party.id)
+        folder = f"{verzegelen.FOLDER}/{visit.party.id}"
     archief = f"{folder}/{hashing.hexdigest()}"  # the same bytes of one party always lie at the same place
     exchange.archive.rename(incoming, archief)
-    return _Fetched(visit.whose(exchange, file.name), soort, file, hashing.hexdigest(), archief)
+    return _Fetched(visit.whose(exchange, file.name), soort, file, hashing.hexdigest(), archief, sink.verzegeld)
 
 
 def _register(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callable[[], datetime]) -> None:
@@ -224,6 +234,7 @@ def _register(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callab
                     grootte=fetched.file.size,
                     mtime=fetched.file.mtime,
                     archief=fetched.archief,
+                    verzegeld=fetched.verzegeld,
                     opgehaald_op=moment,
                     staat=states.Aanlevering.OPGEHAALD,
                 )
@@ -259,6 +270,8 @@ def _clear(exchange: Exchange, visit: _Visit, nr: int, fetched: _Fetched, nu: Ca
             connection.move(target, source)
         except TargetExists:
             return  # a third file has come under that name: it goes first, and then we try again
+    elif fetched.verzegeld:
+        connection.remove(target)  # anybody can read it there
     _record_cleared(exchange, nr, nu)
 
 
@@ -281,7 +294,7 @@ def _record_cleared(exchange: Exchange, nr: int, nu: Callable[[], datetime]) -> 
 class _Hashed:
     """A sink that hashes what passes."""
 
-    def __init__(self, sink: BinaryIO, hashing: Any) -> None:
+    def __init__(self, sink: Sink, hashing: Any) -> None:
         self._sink, self._hashing = sink, hashing
 
     def write(self, data: bytes) -> int:
