@@ -13,16 +13,18 @@ van, met een eigen manifest.
 - Een partner die even niet bereikbaar is, of een taak die opnieuw wordt geprobeerd: over een kwartier volgt de
   volgende ronde, en niets wordt dubbel verwerkt.
 
+### Groen, en toch voor u
+
+- **onversleuteld** in het logboek van *ophalen* (en in `nachtpost status`): een bestand van die partij was voor
+  iedereen leesbaar. Wij hebben het verzegeld en bij haar weggehaald; zij leest dat in haar ONTVANGST, en na een week is
+  het ook bij ons weg (`verzegeld_dagen`). Bel haar, en ga samen na of dit een datalek is (AVG art. 33: binnen 72 uur).
+
 ### Rood: wat doet u
 
 Open de rode taak vóór *alarm* en lees de laatste regel van het logboek.
 
 - **hostsleutel klopt niet**: er is niets uitgewisseld met die partner. Bel de partner: is de sleutel vervangen? Pas
   daarna `partners/<id>.toml` aan.
-- **onversleuteld aangekomen**: een bestand van die partij was voor iedereen leesbaar. Wij hebben het verzegeld en bij
-  haar weggehaald; zij leest dat in haar ONTVANGST, en na een week is het ook bij ons weg (`verzegeld_dagen`). Bel haar,
-  en ga samen na of dit een datalek is (AVG art. 33: binnen 72 uur). `nachtpost status` noemt het bestand zolang het
-  er is. De rest is gewoon verwerkt.
 - **ophalen lukt niet**: bij de genoemde partijen ging op ons systeem iets mis; de rest is gewoon opgehaald. Het
   logboek van *ophalen* noemt wat.
 - **ConfigurationFault**: `nachtpost config check` noemt alles wat niet klopt, met de oplossing.

@@ -27,11 +27,7 @@ def receive(soort: str) -> None:
 
         with opened() as exchange:
             facts = tell(fetch(exchange, utc_now, Soort[soort]))
-            problems = {
-                "hostsleutel klopt niet": facts["vertrouwd_niet"],
-                "ophalen lukt niet": facts["mislukt"],
-                "onversleuteld aangekomen": facts["onversleuteld"],
-            }
+            problems = {"hostsleutel klopt niet": facts["vertrouwd_niet"], "ophalen lukt niet": facts["mislukt"]}
             get_current_context()["ti"].xcom_push("wacht", problems)
             return groups(exchange, GROUPS, Soort[soort])
 

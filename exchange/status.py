@@ -61,7 +61,11 @@ def status(exchange: Exchange) -> dict[str, Any]:
                 for row in batches
             ],
             "onversleuteld": [
-                {"partij": row.gemachtigde or row.partner, "bestand": row.bestand, "opgehaald_op": row.opgehaald_op}
+                {
+                    "partij": row.gemachtigde or row.partner,
+                    "bestand": row.bestand,
+                    "opgehaald_op": row.opgehaald_op.isoformat(),
+                }
                 for row in db.execute(aanleveringen.sealed())
             ],
             "balans": {"klopt": proof.klopt, **proof.totals},

@@ -64,7 +64,8 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         *_late("Kwam onversleuteld aan en is verzegeld, ga na of dit een datalek is", fetched.onversleuteld),
         *_late("Bestanden wachten op een volgende poging", published.uitgesteld),
     )
-    if refused or fetched.onbereikbaar or fetched.vertrouwd_niet or fetched.mislukt or published.uitgesteld:
+    person = fetched.vertrouwd_niet or fetched.mislukt or fetched.onversleuteld
+    if refused or fetched.onbereikbaar or person or published.uitgesteld:
         raise typer.Exit(door.Exit.REFUSED)
 
 

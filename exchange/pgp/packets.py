@@ -41,8 +41,8 @@ _VERSIONS = {Tag.PKESK: (2, 3, 6), Tag.SKESK: (4, 5, 6), Tag.SEIPD: (1, 2), Tag.
 _OLD_VERSION, _OLD_SIZE = 3, 10
 #: No key block is longer than this, the ones against quantum computers included.
 _LONGEST = 1 << 14
-#: Control characters that stand in no text, in ASCII nor in EBCDIC: encrypted bytes hold one soon.
-_NOT_TEXT = bytes((0, 1, 2, 3, 4, 6, 7, 8))
+#: Control characters that stand in no text, in ASCII, EBCDIC nor UTF-16: encrypted bytes hold one soon.
+_NOT_TEXT = bytes((1, 2, 3, 4, 6, 7, 8))
 #: In how many bytes of data one of those is looked for.
 _LOOKED_AT = 1024
 

@@ -19,8 +19,8 @@ from exchange.pgp.listing import Key
 ONCE = ("NEWSIG", "GOODSIG", "VALIDSIG", "BEGIN_DECRYPTION", "PLAINTEXT", "DECRYPTION_OKAY", "GOODMDC")
 #: None of these. KEYEXPIRED and NO_SECKEY are not here: both also appear on good messages.
 NEVER = ("BADSIG", "ERRSIG", "BADMDC", "DECRYPTION_FAILED", "ERROR", "NODATA", "UNEXPECTED", "FAILURE")
-#: Where gpg meets a second text, or a second message: the first field of an ERROR.
-_SECOND = ("proc_pkt.plaintext", "decryption.early_plaintext")
+#: Where gpg meets a second message, or a second text in one: the first field of an ERROR.
+_SECOND_MESSAGE, _SECOND_TEXT = "decryption.early_plaintext", "proc_pkt.plaintext"
 #: Reasons in ERRSIG: a hash that gpg refuses (GPG_ERR_DIGEST_ALGO), a signature older than its key
 #: (GPG_ERR_TIME_CONFLICT).
 _WEAK, _TOO_EARLY = "5", "39"
@@ -99,7 +99,8 @@ def judge(status: Status, exit_code: int, expected: Expected) -> str:
     if status.newer:
         raise PgpRefusal("E-PGP-06")
     altered = seen["BADMDC"] or seen["DECRYPTION_FAILED"]
-    if not altered and any(fields[0] in _SECOND for name, fields in status.lines if name == "ERROR" and fields):
+    errors = {fields[0] for name, fields in status.lines if name == "ERROR" and fields}
+    if _SECOND_MESSAGE in errors or (_SECOND_TEXT in errors and not altered):
         raise PgpRefusal("E-PGP-13")
     if not altered and seen["EXPSIG"]:
         raise _expired_signature(status, expected)

@@ -208,10 +208,9 @@ def _fetch(exchange: Exchange, visit: _Visit, soort: Soort, file: RemoteFile) ->
     hashing = hashlib.sha256()
     folder = f"{'proef' if soort is Soort.PROEF else 'ontvangen'}/{visit.party.id}"
     incoming = f"{folder}/.{uuid.uuid4().hex}"
-    with verzegelen.incoming(exchange, incoming) as sink:
+    with verzegelen.incoming(exchange, visit.party.id, incoming) as sink:
         visit.connection.fetch(f"{_folders(soort)[0]}/{file.name}", _Hashed(sink, hashing))
     if sink.verzegeld:
-        log.warning("%s: een bestand kwam onversleuteld aan, en is verzegeld. Is dit een datalek?", visit.party.id)
         folder = f"{verzegelen.FOLDER}/{visit.party.id}"
     archief = f"{folder}/{hashing.hexdigest()}"  # the same bytes of one party always lie at the same place
     exchange.archive.rename(incoming, archief)

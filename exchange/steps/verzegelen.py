@@ -6,6 +6,7 @@ What a file is, is seen in memory before its first byte is written.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +18,8 @@ from exchange.pgp.message import PEEK
 from exchange.register import aanleveringen, ledger
 from exchange.register.tables import aanlevering
 from exchange.sftp import Sink
+
+log = logging.getLogger(__name__)
 
 FOLDER = "verzegeld"
 
@@ -52,14 +55,15 @@ class Incoming:
 
 
 @contextmanager
-def incoming(exchange: Exchange, name: str) -> Iterator[Incoming]:
-    """Where a dropped file goes in the archive: as it is where it is encrypted, sealed where not. It is there, whole
-    and durable, when the body ended well."""
+def incoming(exchange: Exchange, account: str, name: str) -> Iterator[Incoming]:
+    """Where a file that an account dropped goes in the archive: as it is where it is encrypted, sealed where not. It is
+    there, whole and durable, when the body ended well."""
     with ExitStack() as stack:
 
         def choose(sealed: bool) -> Sink:
             if not sealed:
                 return stack.enter_context(exchange.archive.put_atomic(name))
+            log.warning("%s: een bestand kwam onversleuteld aan; wij verzegelen het. Is dit een datalek?", account)
             path = stack.enter_context(exchange.archive.target(name))
             return stack.enter_context(_opened(exchange).encryptor(path, exchange.config.exchange.pgp_vingerafdruk))
 
