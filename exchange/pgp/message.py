@@ -1,4 +1,4 @@
-"""What a dropped file is before gpg sees it: encrypted for us in a form that we read, or why not.
+"""What a dropped file is before gpg sees it: encrypted for us in a form that we read, or why not (AVG art. 32).
 
 gpg reads one key block and the data behind it. It tries every block that does not say for whom it is, and where one of
 those is somebody else's, it ends with exit code 2 on a message that is perfectly good.
