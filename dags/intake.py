@@ -15,6 +15,12 @@ van, met een eigen manifest.
 - Bestanden die blijven staan omdat wij ze niet mogen lezen of verplaatsen: het logboek van *ophalen* noemt hoeveel en
   waarom. Wat is opgehaald, wordt verwerkt, en niet nog eens ingenomen. Zeg het de partner.
 
+### Groen, en toch voor u
+
+- **onversleuteld** in het logboek van *ophalen* (en in `nachtpost status`): een bestand van die partij was voor
+  iedereen leesbaar. Wij hebben het verzegeld en bij haar weggehaald; zij leest dat in haar ONTVANGST, en na een week is
+  het ook bij ons weg (`verzegeld_dagen`). Bel haar, en ga samen na of dit een datalek is (AVG art. 33: binnen 72 uur).
+
 ### Rood: wat doet u
 
 Open de rode taak vóór *alarm* en lees de laatste regel van het logboek.

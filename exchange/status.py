@@ -8,7 +8,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from exchange.context import Exchange
-from exchange.register import balance, outbox, snapshot, states, stilstand, vervolg
+from exchange.register import aanleveringen, balance, outbox, snapshot, states, stilstand, vervolg
 from exchange.register.aanleveringen import Soort
 from exchange.register.tables import aanlevering, aanlevering_of, batch, partij, signaal, uitzondering, zending
 from transforms import identity
@@ -18,9 +18,9 @@ COUNTED = ("regels", "aanvaard", "afgekeurd", "dubbel")
 
 
 def status(exchange: Exchange) -> dict[str, Any]:
-    """`aanleveringen`, `proeven` (while their files are there), `terugkoppelingen`, `batches`, `onzeker` (zendingen of
-    which nobody knows whether they were delivered), `stilstand` and `balans`, all of one moment, as `nachtpost status
-    --json` prints them."""
+    """`aanleveringen`, `proeven` (while their files are there), `terugkoppelingen`, `batches`, `onversleuteld` (what
+    came so and is kept sealed), `onzeker` (zendingen of which nobody knows whether they were delivered), `stilstand`
+    and `balans`, all of one moment, as `nachtpost status --json` prints them."""
     with snapshot(exchange.register) as db:
         proof = balance.prove(db)
         files = db.execute(sa.select(aanlevering).order_by(aanlevering.c.nr)).all()
@@ -67,6 +67,14 @@ def status(exchange: Exchange) -> dict[str, Any]:
             "stilstand": [
                 {"wat": str(stilstand.onderwerp_of(row)), "sinds": row.sinds, "gegevens": row.gegevens}
                 for row in stilstand.standing(db)
+            ],
+            "onversleuteld": [
+                {
+                    "partij": row.gemachtigde or row.partner,
+                    "bestand": row.bestand,
+                    "opgehaald_op": row.opgehaald_op.isoformat(),
+                }
+                for row in db.execute(aanleveringen.sealed())
             ],
             "balans": {"klopt": proof.klopt, **proof.totals},
         }

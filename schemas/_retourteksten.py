@@ -17,7 +17,7 @@ _BGS = "Bgs art. 2; NVVK vuistregels mei 2022"
 
 TEKSTEN: tuple[tuple[str, str, str, str], ...] = (
     # OpenPGP: nothing of the content was used
-    ("E-PGP-01", "bestand", _VEILIG, "Dit bestand is niet met PGP versleuteld. Wij hebben het niet gelezen. Versleutel het met onze sleutel en lever het opnieuw aan."),
+    ("E-PGP-01", "bestand", _VEILIG, "Dit bestand is niet met PGP versleuteld en kwam leesbaar bij ons aan. Wij hebben het niet gelezen; wij hebben het verzegeld en uit uw map verwijderd. Versleutel het met onze sleutel en lever het opnieuw aan. Staan er persoonsgegevens in, ga dan na of dit bij u een datalek is."),
     ("E-PGP-02", "bestand", _VEILIG, "Wij kunnen dit bestand niet ontsleutelen. Gebruik onze sleutel met vingerafdruk {vingerafdruk}, geldig tot {datum}."),
     ("E-PGP-03", "bestand", _VEILIG, "De handtekening ontbreekt of hoort niet bij een sleutel die u bij ons hebt aangemeld. Wij hebben de inhoud niet gebruikt. Onderteken met uw aangemelde sleutel of meld de nieuwe eerst aan."),
     ("E-PGP-04", "bestand", _VEILIG, "De sleutel waarmee u ondertekent, is sinds {datum} verlopen of ingetrokken. Meld een nieuwe sleutel aan en lever het bestand opnieuw aan."),
@@ -26,6 +26,11 @@ TEKSTEN: tuple[tuple[str, str, str, str], ...] = (
     ("E-PGP-07", "bestand", _VEILIG, "De handtekening gebruikt een te zwakke controlesom. Wij hebben de inhoud niet gebruikt. Onderteken met SHA-256 of sterker en lever het bestand opnieuw aan."),
     ("E-PGP-08", "bestand", _VEILIG, "Dit bestand is na ontsleutelen groter dan wij verwerken. Wij hebben de inhoud niet gebruikt. Verdeel de regels over meer bestanden en lever die aan."),
     ("E-PGP-09", "bestand", _VEILIG, "Wij kunnen u niet versleuteld antwoorden: uw sleutel is verlopen of ingetrokken, of kan niet versleutelen. Er is geen regel verwerkt. Meld een nieuwe sleutel aan en lever het bestand opnieuw aan."),
+    ("E-PGP-10", "bestand", _VEILIG, "Dit bestand is versleuteld zonder integriteitscontrole (MDC): niemand kan zien of het onderweg is veranderd. Wij hebben de inhoud niet gebruikt. Zet de integriteitscontrole aan (haal bij GnuPG rfc2440 en disable-mdc uit de instellingen) en lever het bestand opnieuw aan."),
+    ("E-PGP-11", "bestand", _VEILIG, "Dit bestand is met een wachtwoord versleuteld en niet met onze sleutel. Wij hebben het niet gelezen. Versleutel het met onze sleutel (bij GnuPG: --encrypt in plaats van --symmetric) en lever het opnieuw aan."),
+    ("E-PGP-12", "bestand", _VEILIG, "De handtekening onder dit bestand gold tot {datum}. Wij hebben de inhoud niet gebruikt. Onderteken het bestand opnieuw, met een handtekening die niet verloopt, en lever het opnieuw aan."),
+    ("E-PGP-13", "bestand", _VEILIG, "Dit bestand bevat meer dan één PGP-bericht, of één bericht met meer dan één tekst. Wij hebben de inhoud niet gebruikt. Maak van elk csv-bestand één bericht, in een bestand met een eigen naam, en lever die aan."),
+    ("E-PGP-14", "bestand", _VEILIG, "De handtekening is gezet met een sleutel die nog niet gold: hij geldt vanaf {datum}. Wij hebben de inhoud niet gebruikt. Controleer de klok van de computer waarop u ondertekent, of gebruik een sleutel die al geldt, en lever het bestand opnieuw aan."),
     # the file as a whole
     ("E-BST-01", "bestand", _ONTWERP, "De kolomkoppen kloppen niet. Ontbreekt: {ontbreekt}. Onbekend: {onbekend}. Er is geen regel verwerkt. Pas de koppen aan en lever het bestand opnieuw aan."),
     ("E-BST-02", "bestand", _ONTWERP, "Het bestand is niet in {codering} opgeslagen; de eerste fout staat op regel {regel}. Er is geen regel verwerkt. Sla het op in {codering} en lever het opnieuw aan."),

@@ -82,13 +82,14 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         f"afgekeurd. Bestanden klaargezet: {data['gepubliceerd']}, met {urgent} spoedsignalen.",
         *(line for text, ids in parties.items() for line in _late(text, ids)),
         *(line for text, of in counts.items() for line in _late(text, [f"{id} ({many})" for id, many in of.items()])),
+        *_late("Kwam onversleuteld aan en is verzegeld, ga na of dit een datalek is", fetched.onversleuteld),
         *_late("Bestanden wachten op een volgende poging", published.uitgesteld),
         *_late(_STILL, hurried.stilgezet),
         *_late(_BUSY, busy),
         *_late(DOUBT, published.onzeker),
     )
-    late = (*parties.values(), *counts.values(), published.uitgesteld, hurried.stilgezet, published.onzeker)
-    if refused or any(late):
+    waits = (published.uitgesteld, hurried.stilgezet, published.onzeker, fetched.onversleuteld)
+    if refused or any((*parties.values(), *counts.values(), *waits)):
         raise typer.Exit(door.Exit.REFUSED)
 
 

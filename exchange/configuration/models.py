@@ -412,7 +412,7 @@ class IntakeSettings(Model):
     `max_bestanden` of its files are fetched, of the first `max_namen` in its folder. `max_opgehaald` is the size of a
     file as it was sent, `max_bytes` that of the decrypted text. `blokgrootte` counts lines.
     `max_regels` counts the lines of a file, the header and blank ones included. A signaal's `nr` has 24 bits for the
-    line, hence the most that it can be.
+    line, hence the most that it can be. `verzegeld_dagen` is how long we keep, sealed, what came unencrypted.
     """
 
     stil_seconden: Annotated[float, Field(ge=0, le=600)] = 2
@@ -424,6 +424,7 @@ class IntakeSettings(Model):
     max_bytes: Annotated[int, Field(ge=1)] = 2_000_000_000
     max_regels: Annotated[int, Field(ge=1, le=2**24 - 1)] = 2**24 - 1
     threads: Annotated[int, Field(ge=1, le=64)] = 32
+    verzegeld_dagen: Annotated[int, Field(ge=1, le=90)] = 7
 
 
 class UitleveringSettings(Model):

@@ -6,44 +6,40 @@ What unpacks to more than was agreed is given up (E-PGP-08; AVG art. 32).
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import io
-import logging
 import os
 import resource
-import shutil
 import signal
-import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import gnupg
+from typing import Any
 
 from exchange.faults import PgpFault
-from exchange.pgp.armour import opened
-from exchange.pgp.verdict import Expected, PgpRefusal, Status, judge
+from exchange.pgp import home as homes
+from exchange.pgp import listing, process
+from exchange.pgp.listing import Key
+from exchange.pgp.message import Message, Pieces, opened
+from exchange.pgp.packets import KeyBlock
+from exchange.pgp.process import Call
+from exchange.pgp.verdict import Expected, PgpRefusal, judge
 
-#: gpg 2.2 reads and writes in 16 KiB pieces unless python-gnupg is told otherwise.
-BUFFER = 1 << 20
 #: Bytes of plaintext that the slowest machine decrypts per second of processor time, and what any message may take.
 SLOWEST, LEAST_SECONDS = 10_000_000, 2
-#: How the folders that hold a keyring are named, and after how many seconds an unlocked one counts as left behind.
-_HOME, ABANDONED = "nachtpost-gpg-", 60
+#: Bytes that gpg may always write: its own small files count in the limit too.
+LEAST_BYTES = 1 << 16
+#: Key blocks that do not say for whom they are, of which so many are tried.
+TRIED = 64
 #: What is said of a gpg that stopped reading.
 ENDED = "gpg stopte voordat het alles had gelezen"
-#: What python-gnupg raises when gpg ended while it was still being fed; the second when its pipe was closed already.
-_FED_TOO_LONG = (BrokenPipeError, ValueError)
 _OLD_PRODUCTS_READ_THIS = ["--rfc4880", "--force-mdc", "--cipher-algo", "AES256", "--digest-algo", "SHA256"]
-
-# python-gnupg logs each failure, with stack traces of its own threads; to us they come as results
-logging.getLogger("gnupg").setLevel(logging.CRITICAL)
+#: Of what gpg says when it could not do what we asked, the words that say why.
+_WHY = ("INV_RECP", "INV_SGNR", "FAILURE", "ERROR")
 
 
 @dataclass(frozen=True)
@@ -63,44 +59,25 @@ class Encrypted:
     size: int
 
 
-class _Decrypt(gnupg.GPG):  # type: ignore[misc]  # ships no types
-    """python-gnupg for one call, with a limit in seconds to the processor time of gpg; it has none of its own, and no
-    public place for one. Never shared: whoever calls next would read and write the gpg of whoever called before."""
-
-    process: subprocess.Popen[bytes]
-    said = ""
-
-    def __init__(self, gpg: gnupg.GPG, seconds: int) -> None:
-        self.__dict__.update(gpg.__dict__)
-        self._seconds = seconds
-
-    def _open_subprocess(self, args: list[str], passphrase: bool = False) -> subprocess.Popen[bytes]:
-        self.process = super()._open_subprocess(args, passphrase)
-        resource.prlimit(self.process.pid, resource.RLIMIT_CPU, (self._seconds, self._seconds + 1))
-        return self.process
-
-    def _collect_output(self, process: subprocess.Popen[bytes], result: Any, *rest: Any) -> Any:
-        """What gpg said, also where it ended before it had read everything: then there is no result."""
-        code = super()._collect_output(process, result, *rest)
-        self.said = result.stderr
-        return code
-
-
 class Encryptor:
     """Takes plaintext; `sha256` and `size` are those of the ciphertext once the context has ended."""
 
-    def __init__(self, pipe: io.FileIO) -> None:
-        self._pipe = pipe
+    def __init__(self, pipe: io.FileIO, call: Call) -> None:
+        self._pipe, self._call = pipe, call
         self.sha256, self.size = "", 0
 
-    def write(self, data: bytes) -> None:
-        """Hand over some plaintext; raises PgpFault when gpg has ended."""
+    def write(self, data: bytes) -> int:
+        """Hand over some plaintext, all of it; raises PgpFault when gpg has ended, or does not go on."""
         view = memoryview(data)
+        self._call.idle = False
         try:
             while view:
                 view = view[self._pipe.write(view) :]
         except BrokenPipeError:
             raise PgpFault("versleutelen", ENDED) from None
+        finally:
+            self._call.idle = True
+        return len(data)
 
 
 class Keyring:
@@ -108,24 +85,24 @@ class Keyring:
 
     def __init__(self, home: Path, own_fingerprint: str, compressie: str) -> None:
         self._home, self.own_fingerprint = home, own_fingerprint
-        self._gpg = gnupg.GPG(gnupghome=str(home), options=["--no-options", "--no-auto-check-trustdb"])
-        self._gpg.buffer_size = BUFFER
-        self._gpg.encoding = "latin-1"  # reads any byte: names in old keys are not always UTF-8
+        self._gpg = process.driver(home)
         algorithm, _, level = compressie.partition(":")
         self._compress = ["--compress-algo", algorithm if algorithm != "none" else "uncompressed"]
         self._compress += ["--compress-level", level] if level else []
         self._lock = threading.Lock()
-        self._keys: dict[str, dict[str, Any]] | None = None
+        self._known: dict[str, Key] | None = None
 
     @classmethod
     @contextlib.contextmanager
     def open(
         cls, secret: bytes, own_fingerprint: str, public: Sequence[bytes], compressie: str = "zlib:1"
     ) -> Iterator[Keyring]:
-        """A keyring with our secret key and the parties' public keys; gone, agent and all, when the context ends."""
+        """A keyring with our secret key and the parties' public keys; gone, agent and all, when the context ends.
+
+        What gpg cannot read of `public` is left out: no party's key stands in another's way."""
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # no plaintext in a core dump
-        with _private_home() as home:
-            _gpg(home, ["--import"], secret)
+        with homes.private() as home:
+            process.succeed(home, ["--import"], secret)
             if public:
                 _import(home, public)
             yield cls(home, own_fingerprint, compressie)
@@ -133,17 +110,18 @@ class Keyring:
     @contextlib.contextmanager
     def decrypt(self, path: Path, *, signers: Collection[str], at: datetime, max_bytes: int) -> Iterator[Plaintext]:
         """Decrypt into memory and judge. `at` is the moment of pickup, for which keys are judged; `max_bytes` limits
-        the plaintext. Raises PgpRefusal; nothing of a plaintext that was not verified leaves this function."""
+        the plaintext. Raises PgpRefusal, and PgpFault; nothing of a plaintext that was not verified leaves this
+        function."""
+        expected = Expected(signers, at, self.own_fingerprint, self._keys())
         fd = os.memfd_create("plaintext", os.MFD_CLOEXEC)
         try:
-            with opened(path) as content:
-                status, exit_code = self._run_decrypt(content, fd, max_bytes)
+            with opened(path) as message:
+                ours = message.stream(self._block(message, expected, max_bytes))
+                gpg = self._decrypt(ours, f"/proc/{os.getpid()}/fd/{fd}", max_bytes)
             size = os.fstat(fd).st_size
-            own = self._listed().get(self.own_fingerprint, {})
-            expires = _date(own.get("expires", ""))
-            expected = Expected(signers, at, self.own_fingerprint, expires or "nader bericht")
-            signer = judge(status, exit_code, expected)
-            yield Plaintext(fd, size, signer)
+            if size > max_bytes:
+                raise PgpRefusal("E-PGP-08")
+            yield Plaintext(fd, size, judge(gpg.status, gpg.code, expected))
         finally:
             os.close(fd)
 
@@ -153,51 +131,51 @@ class Keyring:
         `exchange.steps.rekey`); raises PgpFault."""
         read_end, write_end = os.pipe()
         source, sink = io.FileIO(read_end, "r"), io.FileIO(write_end, "w")
-        encryptor = Encryptor(sink)
-        results: list[Any] = []
+        call = Call(self._gpg)
+        encryptor = Encryptor(sink, call)
+        call.idle = True
 
         def run() -> None:
-            with source, contextlib.suppress(PgpFault):
-                results.append(self._encrypt_file(source, target, recipient))
+            with source:  # closed as soon as gpg has ended, or whoever writes would wait for ever
+                self._encrypt_file(call, source, target, recipient)
 
-        worker = threading.Thread(target=run)
-        worker.start()
-        try:
-            yield encryptor
-        finally:
-            sink.close()
-            worker.join()
-        if not results or not results[0].ok:
-            raise PgpFault("versleutelen", str(results[0].status) if results else ENDED)
+        with ThreadPoolExecutor(1) as pool:
+            made = pool.submit(run)
+            try:
+                yield encryptor
+            finally:
+                call.idle = False
+                sink.close()
+            made.result()
         encryptor.sha256, encryptor.size = _digest(target)
 
     def encrypt(self, content: bytes, target: Path, recipient: str) -> Encrypted:
         """Sign `content` and encrypt it to one receiver and ourselves, at `target`; raises PgpFault."""
-        result = self._encrypt_file(io.BytesIO(content), target, recipient)
-        if not result.ok:
-            raise PgpFault("versleutelen", str(result.status))
+        self._encrypt_file(Call(self._gpg), io.BytesIO(content), target, recipient)
         return Encrypted(*_digest(target))
 
     def sign(self, content: bytes) -> bytes:
         """A detached, armoured signature of ours over `content`; raises PgpFault."""
-        result = self._gpg.sign_file(
-            io.BytesIO(content), self.own_fingerprint, detach=True, extra_args=["--digest-algo", "SHA256"]
-        )
-        if not result:
-            raise PgpFault("ondertekenen", str(result.status))
-        return bytes(result.data)
+        call = Call(self._gpg)
+        with call.feeding("ondertekenen"):
+            made = call.sign_file(
+                io.BytesIO(content), self.own_fingerprint, detach=True, extra_args=["--digest-algo", "SHA256"]
+            )
+        _require(call, "ondertekenen", "SIG_CREATED")
+        return bytes(made.data)
 
     def can_encrypt(self, fingerprint: str, at: datetime) -> bool:
         """Whether the key with this primary fingerprint can receive at that moment: it holds, and so does a subkey (or
         itself) that encrypts."""
-        key = self._listed().get(fingerprint)
-        if key is None or not _holds(key, at):
+        known = self._keys()
+        if fingerprint not in known or not _holds(known[fingerprint], at):
             return False
-        return any("e" in one["cap"] and _holds(one, at) for one in (key, *key.get("subkey_info", {}).values()))
+        parts = (one for one in known.values() if one.primary == fingerprint and "e" in one.capabilities)
+        return any(_holds(one, at) for one in parts)
 
-    def _encrypt_file(self, source: Any, target: Path, recipient: str) -> Any:
-        try:
-            return self._gpg.encrypt_file(
+    def _encrypt_file(self, call: Call, source: Any, target: Path, recipient: str) -> None:
+        with call.feeding("versleutelen"):
+            call.encrypt_file(
                 source,
                 list(
                     dict.fromkeys((recipient, self.own_fingerprint))
@@ -208,113 +186,93 @@ class Keyring:
                 output=str(target),
                 extra_args=[*_OLD_PRODUCTS_READ_THIS, *self._compress, "--yes"],
             )
-        except _FED_TOO_LONG:
-            raise PgpFault("versleutelen", ENDED) from None
+        _require(call, "versleutelen", "SIG_CREATED", "END_ENCRYPTION")
 
-    def _run_decrypt(self, content: BinaryIO, fd: int, max_bytes: int) -> tuple[Status, int]:
-        """gpg's status lines and exit code. `--max-output` only stops the writing: a few kilobytes of nothing but
-        compressed zeros would keep gpg busy for hours."""
-        gpg = _Decrypt(self._gpg, LEAST_SECONDS + max_bytes // SLOWEST)
-        with contextlib.suppress(*_FED_TOO_LONG):
-            gpg.decrypt_file(
-                content,
-                always_trust=True,
-                output=f"/proc/{os.getpid()}/fd/{fd}",
-                extra_args=["--max-output", str(max_bytes), "--yes"],
-            )
-        exit_code = gpg.process.returncode
-        if exit_code == -signal.SIGXCPU:
+    def _block(self, message: Message, expected: Expected, max_bytes: int) -> KeyBlock:
+        """The key block that is for us. gpg is asked about each one that may be, with a bit of the data behind it."""
+        blocks = message.candidates({key.key_id for key in self._keys().values() if key.secret})
+        if len(blocks) == 1:
+            return blocks[0]
+        for block in blocks[:TRIED]:
+            tried = self._decrypt(io.BytesIO(message.sample(block)), os.devnull, max_bytes)
+            if tried.status.fields("DECRYPTION_INFO"):
+                return block
+        raise PgpRefusal("E-PGP-02", expected.own)
+
+    def _decrypt(self, source: Pieces | io.BytesIO, output: str, max_bytes: int) -> Call:
+        """gpg when it has ended. A few kilobytes of nothing but compressed zeros must not keep it busy, nor fill our
+        memory: the kernel ends it where it writes or works too much."""
+        limits = {
+            resource.RLIMIT_CPU: LEAST_SECONDS + max_bytes // SLOWEST,
+            resource.RLIMIT_FSIZE: max(max_bytes + 1, LEAST_BYTES),
+        }
+        call = Call(self._gpg, limits)
+        call.on_data = _dropped
+        with call.feeding("ontsleutelen"):
+            call.decrypt_file(source, always_trust=True, output=output, extra_args=["--yes"])
+        if call.code in (-signal.SIGXCPU, -signal.SIGXFSZ):
             raise PgpRefusal("E-PGP-08")
-        if exit_code < 0 or not gpg.said:  # killed from outside: says nothing about the message
-            raise PgpFault("ontsleutelen", f"exit {exit_code}")
-        return Status.parse(gpg.said), exit_code
+        if call.chatty or (not call.whole and not call.code):
+            raise PgpRefusal("E-PGP-05")
+        if call.code < 0 or not call.said:  # killed from outside: says nothing about the message
+            raise PgpFault("ontsleutelen", f"exit {call.code}")
+        return call
 
-    def _listed(self) -> dict[str, dict[str, Any]]:
+    def _keys(self) -> dict[str, Key]:
+        """Every key of the keyring; of those that were revoked, with the day."""
         with self._lock:
-            if self._keys is None:
-                self._keys = {key["fingerprint"]: key for key in self._gpg.list_keys()}
-            return self._keys
+            if self._known is None:
+                known = listing.keys(self._listed("--list-keys"))
+                revoked = sorted({key.primary for key in known.values() if key.validity == listing.REVOKED})
+                self._known = known | (listing.keys(self._listed("--list-sigs", *revoked)) if revoked else {})
+            return self._known
+
+    def _listed(self, *what: str) -> bytes:
+        return process.run(self._home, ["--no-auto-check-trustdb", "--with-colons", "--with-secret", *what])[1]
 
 
 def generate(uid: str, *, expires: str = "0") -> tuple[bytes, bytes, str]:
     """Make a key pair (ed25519 and cv25519): secret and public half, armoured, and the primary fingerprint."""
-    with _private_home() as home:
-        _gpg(home, ["--passphrase", "", "--quick-generate-key", uid, "ed25519", "sign", expires])
-        listing = _gpg(home, ["--with-colons", "--list-keys"]).decode()
-        fingerprint = next(line.split(":")[9] for line in listing.splitlines() if line.startswith("fpr:"))
-        _gpg(home, ["--passphrase", "", "--quick-add-key", fingerprint, "cv25519", "encr", expires])
-        secret = _gpg(home, ["--armor", "--export-secret-keys", fingerprint])
-        return secret, _gpg(home, ["--armor", "--export", fingerprint]), fingerprint
-
-
-@contextlib.contextmanager
-def _private_home() -> Iterator[Path]:
-    """A private folder with a short path: the agent's socket has room for 108 bytes."""
-    _clear_abandoned()
-    home = Path(tempfile.mkdtemp(prefix=_HOME, dir="/tmp"))
-    (home / "gpg-agent.conf").write_text("auto-expand-secmem 0x1000000\n")
-    with _locked(home):
-        try:
-            yield home
-        finally:
-            _remove(home)
-
-
-def _clear_abandoned() -> None:
-    """Homes of processes that were killed hold a secret key and keep an agent: whoever comes next removes them."""
-    for home in Path("/tmp").glob(f"{_HOME}*"):  # noqa: S108 (looks only at what is ours)
-        with contextlib.suppress(OSError):  # in use, or just gone
-            found = home.lstat()
-            if found.st_uid == os.geteuid() and time.time() - found.st_mtime > ABANDONED:
-                with _locked(home):
-                    _remove(home)
-
-
-@contextlib.contextmanager
-def _locked(home: Path) -> Iterator[None]:
-    """The kernel ends the lock with the process; raises BlockingIOError where another holds it."""
-    handle = os.open(home, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _remove(home: Path) -> None:
-    subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False, capture_output=True)
-    shutil.rmtree(home, ignore_errors=True)
-
-
-def _gpg(home: Path, arguments: list[str], content: bytes = b"") -> bytes:
-    command = ["gpg", "--homedir", str(home), "--no-options", "--batch", "--quiet", "--pinentry-mode", "loopback"]
-    done = subprocess.run([*command, *arguments], input=content, capture_output=True, check=False)
-    if done.returncode:
-        action = [one for one in arguments if one.startswith("--")][-1]
-        raise PgpFault(action.strip("-"), f"exit {done.returncode}")
-    return done.stdout
+    with homes.private() as home:
+        process.succeed(home, ["--passphrase", "", "--quick-generate-key", uid, "ed25519", "sign", expires])
+        [fingerprint] = listing.keys(process.succeed(home, ["--with-colons", "--list-keys"]))
+        process.succeed(home, ["--passphrase", "", "--quick-add-key", fingerprint, "cv25519", "encr", expires])
+        secret = process.succeed(home, ["--armor", "--export-secret-keys", fingerprint])
+        return secret, process.succeed(home, ["--armor", "--export", fingerprint]), fingerprint
 
 
 def _import(home: Path, public: Sequence[bytes]) -> None:
-    """All at once, each as a file: one may be armoured and the next binary."""
+    """All at once, each as a file: one may be armoured and the next binary. A key that starts in the future is taken
+    along, for who signs with it must hear that; gpg uses none before its day."""
     with tempfile.TemporaryDirectory(dir=home) as folder:
         files = [Path(folder, str(number)) for number in range(len(public))]
         for file, key in zip(files, public, strict=True):
             file.write_bytes(key)
-        _gpg(home, ["--import", *map(str, files)])
+        process.run(home, ["--ignore-time-conflict", "--import", *map(str, files)])
 
 
-def _holds(key: dict[str, Any], at: datetime) -> bool:
+def _require(call: Call, action: str, *words: str) -> None:
+    """Raises PgpFault unless gpg ended well and said each of these."""
+    seen = call.status.keywords
+    if not call.whole:
+        raise PgpFault(action, ENDED)
+    if call.code or not all(seen[word] for word in words):
+        raise PgpFault(action, " ".join(word for word in _WHY if seen[word]) or f"exit {call.code}")
+
+
+def _dropped(_data: bytes) -> bool:
+    """For what gpg writes beside a message, such as the listing of a key that it met in one: it is not kept."""
+    return False
+
+
+def _holds(key: Key, at: datetime) -> bool:
     """Whether a primary key or subkey is in force at that moment and now: gpg goes by the clock of this machine."""
-    if key["trust"] in ("r", "e", "d", "i") or int(key["date"]) > time.time():
+    now = datetime.now(UTC)
+    if key.validity in listing.USELESS or (key.created and key.created > now):
         return False
-    return not key["expires"] or int(key["expires"]) > max(at.timestamp(), time.time())
+    return not key.expires or key.expires > max(at, now)
 
 
 def _digest(path: Path) -> tuple[str, int]:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size
-
-
-def _date(moment: str) -> str:
-    return datetime.fromtimestamp(int(moment), UTC).date().isoformat() if moment else ""

@@ -47,6 +47,7 @@ class Received:
     archief: str
     opgehaald_op: datetime
     eerder_op: datetime | None
+    verzegeld: bool = False  # it came unencrypted, and is not read
 
     @property
     def afzender(self) -> str:
@@ -84,6 +85,12 @@ def dropped_by(account: str) -> sa.ColumnElement[bool]:
     return sa.or_(aanlevering.c.gemachtigde == account, own)
 
 
+def sealed() -> sa.Select[Any]:
+    """What came unencrypted and is kept sealed. A proef goes sooner, in its own way."""
+    there = aanlevering.c.gewist_op.is_(None), aanlevering.c.staat != states.Aanlevering.GEWIST
+    return sa.select(aanlevering).where(aanlevering.c.verzegeld, *there).order_by(aanlevering.c.nr)
+
+
 def received(db: sa.Connection, nr: int) -> Received:
     """The file with this number, and whether its bytes already reached a CONTROLE for this partner from this account:
     what another account dropped, it does not hear of.
@@ -118,6 +125,7 @@ def received(db: sa.Connection, nr: int) -> Received:
         row.archief,
         row.opgehaald_op,
         earlier,
+        row.verzegeld,
     )
 
 

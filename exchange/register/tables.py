@@ -71,9 +71,18 @@ aanlevering = sa.Table(
     sa.Column("aanvaard", sa.Integer, nullable=False, server_default="0"),
     sa.Column("afgekeurd", sa.Integer, nullable=False, server_default="0"),
     sa.Column("dubbel", sa.Integer, nullable=False, server_default="0"),
+    # it came unencrypted: the archive holds it sealed to our own key; sha256 and size are of what came
+    sa.Column("verzegeld", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("gewist_op", Instant),  # a sealed file is gone from the archive
     sa.Index("ix_aanlevering_partner_sha256", "partner", "sha256"),
     sa.Index("ix_aanlevering_staat", "staat"),
     sa.Index("ix_aanlevering_gemachtigde", "gemachtigde"),
+    sa.Index(
+        "ix_aanlevering_verzegeld",
+        "nr",
+        postgresql_where=sa.text("verzegeld AND gewist_op IS NULL"),
+        sqlite_where=sa.text("verzegeld AND gewist_op IS NULL"),
+    ),
 )
 
 #: One accepted signaal. `nr` = aanlevering_nr << 24 | regelnr.

@@ -121,6 +121,8 @@ def _check_one(exchange: Exchange, nr: int, lease: leases.Lease, nu: Callable[[]
         earlier = {"tijdstip": instant_text(file.eerder_op)}
         return _as_a_whole(exchange, account, file, states.Aanlevering.HERHAALD, "W-BST-03", earlier, lease, nu)
     try:
+        if file.verzegeld:
+            raise PgpRefusal("E-PGP-01")
         read = _reads(exchange, account, file)
         if not file.archief:
             raise FileRejected("E-BST-14", {"maximum": str(exchange.config.intake.max_opgehaald)})

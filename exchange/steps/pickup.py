@@ -6,7 +6,8 @@ is fetched along, from a folder of its own; what was fetched a day ago as a proe
 Bytes first (into the archive, hashed on the way), register second, remote clean-up last (`clearing`), file by file: a
 visit that is cut off has done what it did. A file is known by party, name, size, mtime and content: run again after
 any crash, one drop is registered once. Parties are visited side by side and wait for nobody: none takes more time,
-files or names than the settings of intake give it, and what is left comes in the next round.
+files or names than the settings of intake give it, and what is left comes in the next round. What came unencrypted is
+sealed on the way (`verzegelen`).
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from exchange.register.aanleveringen import Soort, event_of
 from exchange.register.tables import aanlevering
 from exchange.sentences import sentence
 from exchange.sftp import Connection, RemoteFile
-from exchange.steps import clearing, inbox, namens, proef
+from exchange.steps import clearing, inbox, namens, proef, verzegelen
 from exchange.steps.clearing import Registered
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class PickupResult:
     mislukt: list[str] = field(default_factory=list)  # something is wrong on our side: a beheerder must look
     blijft_staan: dict[str, int] = field(default_factory=dict)  # files that could not be fetched, or not moved
     later: dict[str, int] = field(default_factory=dict)  # files that are left for the next round
+    onversleuteld: list[str] = field(default_factory=list)  # what came could be read by anybody: a beheerder must look
     bezet: list[str] = field(default_factory=list)  # which other process is at it
 
 
@@ -88,6 +90,7 @@ class _Fetched:
     file: RemoteFile
     sha256: str = ""
     archief: str = ""
+    verzegeld: bool = False  # it came unencrypted: the archive holds it sealed to ourselves
 
 
 @dataclass
@@ -100,6 +103,7 @@ class _Visit:
     seen: inbox.Files = field(default_factory=dict)
     standing: list[Registered] = field(default_factory=list)  # registered, and not seen to be out of in/
     opgehaald: int = 0
+    onversleuteld: bool = False  # whether anything came so
     blijft: int = 0  # files that could not be fetched, or not moved
     waarom: FileFault | None = None  # of the first of those
     later: int = 0
@@ -150,6 +154,7 @@ def _result(visits: list[_Visit]) -> PickupResult:
             named.setdefault(kind, []).append(visit.party.id)
     return PickupResult(
         opgehaald=sum(visit.opgehaald for visit in visits),
+        onversleuteld=[visit.party.id for visit in visits if visit.onversleuteld],
         blijft_staan={visit.party.id: visit.blijft for visit in visits if visit.blijft},
         later={visit.party.id: visit.later for visit in visits if visit.later},
         **named,
@@ -185,6 +190,7 @@ def _visit(exchange: Exchange, visit: _Visit, lease: leases.Lease, nu: Callable[
     tries = Soort.PROEF in visit.soort.taken_along
     if tries:
         proef.wipe_archive(exchange, visit.party.id, nu())
+    verzegelen.wipe(exchange, visit.party.id, nu())
     with exchange.connect(visit.party) as connection:
         for one in clearing.uncleared(exchange, visit.party.id):
             _clear(exchange, visit, connection, one, nu)
@@ -277,6 +283,7 @@ def _take(
         raise FileChanged(visit.party.id)
     registered = _register(exchange, visit, fetched, lease, nu)
     visit.opgehaald += 1
+    visit.onversleuteld |= fetched.verzegeld
     return registered
 
 
@@ -289,12 +296,14 @@ def _unchanged(connection: Connection, fetched: _Fetched, *, mtime: bool) -> boo
 def _fetch(exchange: Exchange, visit: _Visit, connection: Connection, soort: Soort, file: RemoteFile) -> _Fetched:
     folder = f"{'proef' if soort is Soort.PROEF else 'ontvangen'}/{visit.party.id}"
     incoming = f"{folder}/.{uuid.uuid4().hex}"
-    with exchange.archive.put_atomic(incoming) as sink:
+    with verzegelen.incoming(exchange, visit.party.id, incoming) as sink:
         hashing = clearing.Hashing(sink)
         connection.fetch(f"{inbox.folders(soort)[0]}/{file.name}", hashing, file.size)
+    if sink.verzegeld:
+        folder = f"{verzegelen.FOLDER}/{visit.party.id}"
     archief = f"{folder}/{hashing.hexdigest()}"  # the same bytes of one party always lie at the same place
     exchange.archive.rename(incoming, archief)
-    return _Fetched(visit.whose(exchange, file.name), soort, file, hashing.hexdigest(), archief)
+    return _Fetched(visit.whose(exchange, file.name), soort, file, hashing.hexdigest(), archief, sink.verzegeld)
 
 
 def _register(
@@ -314,6 +323,7 @@ def _register(
                 grootte=file.size,
                 mtime=file.mtime,
                 archief=fetched.archief,
+                verzegeld=fetched.verzegeld,
                 opgehaald_op=moment,
                 staat=states.Aanlevering.OPGEHAALD,
             )

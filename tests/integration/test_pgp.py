@@ -29,10 +29,11 @@ CONTENT = b"signaal_id;soort\r\n" + b"A-1;VROEG\r\n" * 500
 
 @dataclass(frozen=True)
 class World:
-    """The exchange's keyring, its fingerprint, a partner's fingerprint, and gpg as that partner runs it."""
+    """The exchange's keyring, fingerprint and secret key, a partner's fingerprint, and gpg as that partner runs it."""
 
     ours: Keyring
     own: str
+    secret: bytes
     partner: str
     home: Path
     folder: Path
@@ -74,7 +75,7 @@ def world(keys, gpg_home, tmp_path) -> Iterator[World]:
         subprocess.run(command, input=content, check=True, capture_output=True)
     secret, _, own = keys["exchange"]
     with Keyring.open(secret, own, [keys["partner"][1]]) as ours:
-        yield World(ours, own, keys["partner"][2], gpg_home, tmp_path)
+        yield World(ours, own, secret, keys["partner"][2], gpg_home, tmp_path)
 
 
 def changed(path: Path, at: int) -> Path:
@@ -101,9 +102,7 @@ def test_armour_without_a_checksum_is_accepted(world):
 
 def test_what_is_not_encrypted_is_refused(world, tmp_path):
     (tmp_path / "text").write_bytes(CONTENT)
-    (tmp_path / "empty").write_bytes(b"")
     assert world.code(tmp_path / "text") == "E-PGP-01"
-    assert world.code(tmp_path / "empty") == "E-PGP-01"
     assert world.code(world.gpg("-s")) == "E-PGP-01"
 
 
@@ -139,10 +138,10 @@ def test_a_flipped_bit_is_refused(world, place):
     assert world.code(changed(path, int(path.stat().st_size * place))) == "E-PGP-05"
 
 
-def test_a_cut_message_garbage_behind_it_and_two_in_one_are_refused(world):
+def test_a_cut_message_and_garbage_behind_it_are_refused(world):
     path = world.gpg("-s", "-e", "-r", world.own)
     whole = path.read_bytes()
-    for content in (whole[:-40], whole[: len(whole) // 2], whole + b"garbage", whole + whole):
+    for content in (whole[:-40], whole[: len(whole) // 2], whole + b"garbage"):
         path.write_bytes(content)
         assert world.code(path) == "E-PGP-05"
 
@@ -207,9 +206,9 @@ def test_a_key_is_judged_at_the_moment_of_pickup(tmp_path, keys):
         assert not ours.can_encrypt(partner, until)
 
 
-def revocation(world: World, fingerprint: str) -> bytes:
+def revocation(world: World, fingerprint: str, *how: str) -> bytes:
     command = [program("gpg"), "--homedir", str(world.home), "--no-tty", "--pinentry-mode", "loopback"]
-    command += ["--command-fd", "0", "--gen-revoke", fingerprint]
+    command += [*how, "--command-fd", "0", "--gen-revoke", fingerprint]
     answers = b"y\n1\n\ny\n"  # do it; the key is compromised; no comment; sure
     return subprocess.run(command, input=answers, check=True, capture_output=True).stdout
 
@@ -232,10 +231,15 @@ def test_a_revoked_key_is_refused_whether_the_message_came_before_or_after(world
         assert not ours.can_encrypt(world.partner, begun)
 
 
+def session_key(world: World, message: bytes) -> bytes:
+    """What a message to the exchange is encrypted with; gpg in the partner's home must have our secret key for it."""
+    told = world.run("--status-fd", "1", "--show-session-key", "-o", os.devnull, "-d", content=message).decode()
+    return bytes.fromhex(told.partition("SESSION_KEY 9:")[2].split()[0])
+
+
 def aead(world: World, message: bytes, packets: bytes) -> bytes:
     """The packets in OCB (packet 20, as GnuPG 2.3 and later make it) under the session key of a message."""
-    told = world.run("--status-fd", "1", "--show-session-key", "-o", os.devnull, "-d", content=message).decode()
-    key = bytes.fromhex(told.partition("SESSION_KEY 9:")[2].split()[0])
+    key = session_key(world, message)
     size = 2 + message[1] if message[0] == 0x84 else 3 + struct.unpack(">H", message[1:3])[0]
     head, salt, cipher = bytes([0xD4, 1, 9, 2, 16]), os.urandom(15), AESOCB3(key)  # one chunk of at most 4 MiB
 

@@ -37,6 +37,11 @@ ELSEWHERE = {
     "test_a_partner_that_signs_well_but_cannot_be_answered_is_told_so_and_holds_nobody_up",
     "E-BST-14": "integration/test_pickup_servers.py::"
     "test_a_file_that_is_too_large_is_not_fetched_and_its_partner_hears_so",
+    "E-PGP-10": "integration/test_pgp_messages.py::test_a_message_without_mdc_is_told_to_switch_it_on",
+    "E-PGP-11": "integration/test_pgp_messages.py::test_a_password_instead_of_our_key_is_told_so",
+    "E-PGP-12": "integration/test_pgp_messages.py::test_an_expired_signature_is_told_until_when_it_held",
+    "E-PGP-13": "integration/test_pgp_messages.py::test_two_messages_one_behind_another_are_told_to_be_two",
+    "E-PGP-14": "integration/test_pgp_messages.py::test_a_key_that_starts_in_the_future_is_told_from_when",
     "W-BST-03": "integration/test_night.py::"
     "test_the_same_bytes_are_answered_as_a_repeat_and_after_a_refusal_checked_anew",
     "W-SIG-06": "integration/test_partner_export.py::"
