@@ -34,10 +34,7 @@ def status(config: door.Config = None, json: door.Json = False) -> None:
         *([_listed("Proeven", found["proeven"])] if found["proeven"] else []),
         *([_listed("Terugkoppelingen", found["terugkoppelingen"])] if found["terugkoppelingen"] else []),
         _listed("Batches", _per_uitvoerder(found["batches"])),
-        *(
-            [_listed("Onversleuteld aangekomen: is dit een datalek?", found["onversleuteld"])]
-            * bool(found["onversleuteld"])
-        ),
+        *([_listed("Onversleuteld aangekomen: datalek?", readable)] if (readable := found["onversleuteld"]) else []),
         _listed("Balans", [{**balance, "klopt": "ja" if balance["klopt"] else "NEE"}]),
     )
     if not balance["klopt"]:
