@@ -41,10 +41,7 @@ def status(config: door.Config = None, json: door.Json = False) -> None:
         _listed("Batches", _per_uitvoerder(found["batches"])),
         *([_listed("Onzeker of het is afgeleverd", found["onzeker"]), SETTLE] if found["onzeker"] else []),
         *([_listed("Stilstand", [_counted(one) for one in found["stilstand"]])] if found["stilstand"] else []),
-        *(
-            [_listed("Onversleuteld aangekomen: is dit een datalek?", found["onversleuteld"])]
-            * bool(found["onversleuteld"])
-        ),
+        *([_listed("Onversleuteld aangekomen: datalek?", readable)] if (readable := found["onversleuteld"]) else []),
         _listed("Balans", [{**balance, "klopt": "ja" if balance["klopt"] else "NEE"}]),
     )
     if not balance["klopt"]:

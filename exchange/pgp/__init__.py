@@ -5,7 +5,7 @@ private: gpg-agents shared between parallel decrypts say now and then that a key
 """
 
 from exchange.pgp.keyring import Encrypted, Encryptor, Keyring, Plaintext, generate
-from exchange.pgp.message import readable
+from exchange.pgp.message import first_packet, readable
 from exchange.pgp.verdict import PgpRefusal
 
-__all__ = ["Encrypted", "Encryptor", "Keyring", "PgpRefusal", "Plaintext", "generate", "readable"]
+__all__ = ["Encrypted", "Encryptor", "Keyring", "PgpRefusal", "Plaintext", "first_packet", "generate", "readable"]

@@ -13,7 +13,8 @@ from itertools import chain
 from pathlib import Path
 
 from exchange.pgp import armour
-from exchange.pgp.packets import HIDDEN, KeyBlock, Kind, Opening, Tag, opening
+from exchange.pgp.armour import MESSAGE, beginning, kind
+from exchange.pgp.packets import HIDDEN, KeyBlock, Kind, Opening, Tag, first, opening
 from exchange.pgp.verdict import PgpRefusal
 
 #: Every key block stands in these first bytes, or there are more than any message needs.
@@ -71,7 +72,13 @@ def opened(path: Path) -> Iterator[Message]:
 
 def readable(head: bytes) -> bool:
     """Whether anybody can read a file that begins with these bytes: all of them, or the first PEEK."""
-    return bool(head) and opening(armour.beginning(head)).kind is Kind.READABLE
+    return bool(head) and opening(beginning(head)).kind is Kind.READABLE
+
+
+def first_packet(content: bytes) -> tuple[int, int] | None:
+    """Tag and version (0 where it has none, or is cut off) of the packet with which a file begins, armoured or not: a
+    version 6 key is (6, 6). None for what is no OpenPGP."""
+    return first(beginning(content, kind(content) or MESSAGE))
 
 
 def _refused(found: Opening, size: int) -> str | None:

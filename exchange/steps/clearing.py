@@ -35,6 +35,7 @@ class Registered:
     grootte: int
     mtime: int
     sha256: str
+    verzegeld: bool
 
 
 def uncleared(exchange: Exchange, account: str) -> list[Registered]:
@@ -70,8 +71,11 @@ def clear(
         if standing or not moved.regular:
             raise NameTaken(party.id)
         _move(connection, party, target, source)  # it was overwritten between our fetch and the move
-    elif moved is not None and standing:
-        connection.remove(source)  # some servers copy
+    elif moved is not None:
+        if standing:
+            connection.remove(source)  # some servers copy
+        if one.verzegeld:
+            connection.remove(target)  # anybody can read it there
     _record(exchange, one.nr, nu())
 
 

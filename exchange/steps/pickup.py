@@ -333,7 +333,16 @@ def _register(
         if fetched.partner != visit.party.id:
             event["gemachtigde"] = visit.party.id
         ledger.append(db, moment, event_of(fetched.soort, states.Aanlevering.OPGEHAALD), event)
-    return Registered(nr, fetched.soort, fetched.partner, file.name, file.size, file.mtime, fetched.sha256)
+    return Registered(
+        nr,
+        fetched.soort,
+        fetched.partner,
+        file.name,
+        file.size,
+        file.mtime,
+        fetched.sha256,
+        fetched.verzegeld,
+    )
 
 
 def _clear(

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.decrepit.ciphers.modes import CFB
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
 from exchange.pgp import Keyring, PgpRefusal, generate
 from tests.integration.test_pgp import CONTENT, World, changed, keys, revocation, session_key, world  # noqa: F401
@@ -54,9 +55,9 @@ def without_mdc(world: World) -> Path:
     message = world.gpg("-e", "-r", world.own).read_bytes()
     plain, key = packets(world, "-s"), session_key(world, message)
     block, start = algorithms.AES(key), os.urandom(16)
-    first = Cipher(block, modes.CFB(bytes(16))).encryptor()
+    first = Cipher(block, CFB(bytes(16))).encryptor()
     head = first.update(start + start[-2:])
-    body = head + Cipher(block, modes.CFB(head[2:18])).encryptor().update(plain)  # it starts anew behind the check
+    body = head + Cipher(block, CFB(head[2:18])).encryptor().update(plain)  # it starts anew behind the check
     size = 2 + message[1]
     path = written(world, message[:size] + new(9, body))
     assert world.run("--ignore-mdc-error", "-d", str(path)) == CONTENT  # gpg could be told to read it
@@ -102,6 +103,7 @@ HOSTILE: dict[str, tuple[Callable[[World], Path], str]] = {
     "a text behind the signed one": (lambda w: wrapped(w, packets(w, "-s") + literal()), "E-PGP-13"),
     "a text before the signed one": (lambda w: wrapped(w, literal() + packets(w, "-s")), "E-PGP-13"),
     "encrypted twice": (lambda w: w.wrapped(w.gpg("-s", "-e", "-r", w.own).read_bytes()), "E-PGP-05"),
+    "signed, and another text": (lambda w: wrapped(w, packets(w, "-s").replace(b"VROEG", b"VROEK", 1)), "E-PGP-05"),
     "unsigned": (lambda w: w.gpg("-e", "-r", w.own), "E-PGP-03"),
     "signed only": (lambda w: w.gpg("-s"), "E-PGP-01"),
     "signed in clear": (lambda w: w.gpg("--clearsign"), "E-PGP-01"),

@@ -102,7 +102,7 @@ def place(exchange: Exchange, party: str = HUUR) -> Path:
     return exchange.config.folder.parent / "sftp" / party / "in"
 
 
-def drop(exchange: Exchange, *names: str, party: str = HUUR, content: bytes = b"abc") -> None:
+def drop(exchange: Exchange, *names: str, party: str = HUUR, content: bytes = b"\x84\x5eabc") -> None:
     for name in names:
         (place(exchange, party) / name).write_bytes(content)
 

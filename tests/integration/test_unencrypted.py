@@ -74,6 +74,13 @@ def fetched(exchange: Exchange, clock: Clock, soort: Soort = Soort.SIGNALEN) -> 
     return found
 
 
+def raising(error: BaseException) -> Callable[..., None]:
+    def stop(*_: object) -> None:
+        raise error
+
+    return stop
+
+
 def newest(exchange: Exchange) -> sa.Row[tuple[object, ...]]:
     with exchange.register.connect() as db:
         return db.execute(sa.select(aanlevering).order_by(aanlevering.c.nr.desc())).first()
@@ -163,7 +170,7 @@ def test_its_name_does_not_come_before_what_it_is(exchange, clock):
 def test_nothing_leaves_its_folder_before_it_is_sealed(exchange, clock, monkeypatch):
     dropped = drop(exchange, ROWS)
     with monkeypatch.context() as broken:
-        broken.setattr(Keyring, "_encrypt_file", lambda *_: (_ for _ in ()).throw(PgpFault("versleutelen", "x")))
+        broken.setattr(Keyring, "_encrypt_file", raising(PgpFault("versleutelen", "x")))
         assert pickup.pickup(exchange, clock).mislukt == ["huur-01"]
     assert dropped.exists()
     assert newest(exchange) is None and archived(exchange) == []
@@ -174,7 +181,7 @@ def test_nothing_leaves_its_folder_before_it_is_sealed(exchange, clock, monkeypa
 def test_a_pickup_that_stopped_before_it_was_taken_away_does_so_the_next_time(exchange, clock, monkeypatch):
     dropped = drop(exchange, ROWS)
     with monkeypatch.context() as stopped, pytest.raises(KeyboardInterrupt):
-        stopped.setattr(pickup, "_clear_all", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        stopped.setattr(pickup, "_clear_all", raising(KeyboardInterrupt()))
         pickup.pickup(exchange, clock)
     assert dropped.exists()
     assert pickup.pickup(exchange, clock).opgehaald == 0

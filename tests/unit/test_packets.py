@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 import tracemalloc
 
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.pgp.message import readable
-from exchange.pgp.packets import HIDDEN, Header, Kind, No, Tag, first, header, opening
+from exchange.pgp.message import first_packet, readable
+from exchange.pgp.packets import HIDDEN, Header, Kind, No, Tag, header, opening
 
 
 def new(tag: int, body: bytes) -> bytes:
@@ -52,7 +53,7 @@ def test_no_bytes_are_too_odd(data, at):
     found = opening(data)
     assert found.at <= len(data)
     assert found.kind is not Kind.ENCRYPTED or found.tag in (Tag.SED, Tag.SEIPD, Tag.AEAD)
-    first(data)
+    first_packet(data)
     readable(data)
 
 
@@ -115,9 +116,12 @@ def test_key_blocks_with_something_else_behind_them_are_broken():
     assert opening(new(1, pkesk()) + b"text").kind is Kind.BROKEN
 
 
-def test_the_first_packet_tells_a_version_6_key():
-    assert first(new(6, b"\x06" + bytes(40))) == (Tag.PUBLIC_KEY, 6)
-    assert first(b"text") is None
+def test_the_first_packet_tells_a_version_6_key_armoured_or_not():
+    key = new(6, b"\x06" + bytes(40))
+    block = b"-----%s PGP PUBLIC KEY BLOCK-----\n"
+    for content in (key, block % b"BEGIN" + b"\n" + base64.b64encode(key) + b"\n" + block % b"END"):
+        assert first_packet(content) == (Tag.PUBLIC_KEY, 6)
+    assert first_packet(b"text") is first_packet(b"") is None
 
 
 def test_packets_by_the_million_take_no_more_memory_than_they_are():
