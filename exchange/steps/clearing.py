@@ -70,8 +70,8 @@ def clear(
         if standing or not moved.regular:
             raise NameTaken(party.id)
         _move(connection, party, target, source)  # it was overwritten between our fetch and the move
-    elif moved is not None and standing:
-        connection.remove(source)  # some servers copy
+    elif moved is not None and standing and one.sha256 == sha256(connection, source, one.grootte):
+        connection.remove(source)  # some servers copy; a next file may have the size and mtime of ours, not its bytes
     _record(exchange, one.nr, nu())
 
 
