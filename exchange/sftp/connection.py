@@ -81,19 +81,20 @@ class Connection:
     def listing(self, folder: str) -> list[RemoteFile] | None:
         """Everything in `folder` (links are not followed), names that we never touch too; None where there is no such
         folder. Raises FolderRefused, and TooManyNames rather than leave out what is there."""
-        found = self.first(folder, MOST_NAMES + 1)
-        if found is not None and len(found) > MOST_NAMES:
-            raise TooManyNames(self._partij, folder, MOST_NAMES)
-        return found
-
-    def first(self, folder: str, most: int) -> list[RemoteFile] | None:
-        """As `listing`, but no more than the first `most` that the server names."""
         try:
-            found = list(self._entries(folder, most))
+            found = self.first(folder, MOST_NAMES + 1)
         except FolderRefused:
             if self.has_folder(folder):
                 raise
             return None
+        if len(found) > MOST_NAMES:
+            raise TooManyNames(self._partij, folder, MOST_NAMES)
+        return found
+
+    def first(self, folder: str, most: int) -> list[RemoteFile]:
+        """The first `most` that stand in `folder`, as the server names them. Raises FolderRefused, also where there is
+        no such folder."""
+        found = list(self._entries(folder, most))
         return [_remote(name, entry) if _complete(entry) else self._asked(folder, name) for name, entry in found]
 
     def has_folder(self, folder: str) -> bool:

@@ -72,8 +72,10 @@ def clear(
             raise NameTaken(party.id)
         _move(connection, party, target, source)  # it was overwritten between our fetch and the move
     elif moved is not None:
-        if standing:
-            connection.remove(source)  # some servers copy
+        if standing and one.sha256 == sha256(connection, source, one.grootte):
+            connection.remove(
+                source
+            )  # some servers copy; a next file may have the size and mtime of ours, not its bytes
         if one.verzegeld:
             connection.remove(target)  # anybody can read it there
     _record(exchange, one.nr, nu())

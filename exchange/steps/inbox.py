@@ -6,7 +6,7 @@ import logging
 from datetime import date
 
 from exchange.configuration import Configuration, Partij
-from exchange.faults import FileFault, FolderMissing
+from exchange.faults import FolderMissing, FolderRefused
 from exchange.register.aanleveringen import Soort
 from exchange.sentences import sentence
 from exchange.sftp import Connection, RemoteFile
@@ -37,8 +37,9 @@ def listing(config: Configuration, party: Partij, soort: Soort, day: date, conne
     Raises FolderMissing where a partner has no folder to drop in, FolderRefused where it may not be read.
     """
     found: Files = {}
+    dropped = _dropped(config, party, soort, connection)
     for one in soort.taken_along:
-        listed = {file.name: file for file in _first(config, party, one, connection)}
+        listed = {file.name: file for file in (dropped if one is soort else _proeven(config, connection, dropped))}
         for name, file in sorted(listed.items()):
             complete = not name.endswith(READY) and f"{name}{READY}" in listed
             partner = namens.recorded(config, party, name.removesuffix(READY), day)
@@ -52,21 +53,32 @@ def nameable(file: RemoteFile) -> bool:
     return file.deugt and len(file.name.encode()) <= LONGEST_NAME
 
 
-def _first(config: Configuration, party: Partij, soort: Soort, connection: Connection) -> list[RemoteFile]:
-    """What stands in the folder for `soort`; that for a proef need not be there, and stops nothing."""
-    folder, most = folders(soort)[0], config.intake.max_namen
+def _dropped(config: Configuration, party: Partij, soort: Soort, connection: Connection) -> list[RemoteFile]:
+    most = config.intake.max_namen
     try:
-        listed = connection.first(folder, most + 1)
-    except FileFault as fault:
-        if soort is not Soort.PROEF:
+        found = connection.first(IN, most + 1)
+    except FolderRefused:
+        if connection.has_folder(IN):
             raise
-        log.warning("%s", sentence(fault))
-        return []
-    if listed is None and soort is Soort.SIGNALEN:
-        raise FolderMissing(party.id, folder)
-    if listed and len(listed) > most:
-        log.warning("%s: in %s/ staan meer dan %d namen; de andere zien wij later", party.id, folder, most)
-    return (listed or [])[:most]
+        if soort is Soort.TERUGKOPPELING:  # an uitvoerder need not send any
+            return []
+        raise FolderMissing(party.id, IN) from None
+    if len(found) > most:
+        log.warning("%s: in %s/ staan meer dan %d namen; de andere zien wij later", party.id, IN, most)
+    return found
+
+
+def _proeven(config: Configuration, connection: Connection, dropped: list[RemoteFile]) -> list[RemoteFile]:
+    """What stands in the folder for a proef, which need not be there, and stops nothing."""
+    most = config.intake.max_namen
+    named = any(f"{IN}/{file.name}" == proef.IN and not file.regular for file in dropped)
+    if named or len(dropped) > most:  # else it was seen that there is none
+        try:
+            return connection.first(proef.IN, most)
+        except FolderRefused as fault:
+            if named:
+                log.warning("%s", sentence(fault))
+    return []
 
 
 def _whole(file: RemoteFile) -> bool:

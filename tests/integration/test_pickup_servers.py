@@ -132,8 +132,15 @@ def said(caplog: pytest.LogCaptureFixture) -> str:
 # Moving
 
 
+def copy_back(path: Path) -> None:
+    """It stands there under its old name too."""
+    shutil.copy2(path, path.parents[1] / path.name.partition("_")[2])
+
+
 @pytest.mark.parametrize(
-    "habit", [then(touch), denies(4), denies(2)], ids=["a new mtime", "denied, though done", "denied as absent"]
+    "habit",
+    [then(touch), then(copy_back), denies(4), denies(2)],
+    ids=["a new mtime", "only copied", "denied, though done", "denied as absent"],
 )
 def test_a_move_that_succeeded_in_whatever_way_ends_it(exchange, server, clock, habit):
     drop(exchange, "a", "b")
@@ -141,6 +148,7 @@ def test_a_move_that_succeeded_in_whatever_way_ends_it(exchange, server, clock, 
     result = rounds(exchange, clock)
     assert taken(exchange) == [("a", True), ("b", True)]
     assert moved(exchange) == {"1_a", "2_b"}
+    assert not (place(exchange) / "a").exists()
     assert result == pickup.PickupResult()
 
 
@@ -303,6 +311,7 @@ def test_a_party_that_takes_too_long_is_broken_off_with_what_it_had(
 
 def test_a_listing_without_end_is_seen_as_far_as_we_look(exchange, server, clock, monkeypatch, caplog):
     server.endless = True
+    (place(exchange) / "proef").rmdir()
     drop(exchange, ".1", ".2", "0a")
     with limited(exchange, monkeypatch, max_namen=4) as short:
         rounds(short, clock, 1)

@@ -8,6 +8,7 @@ import io
 import os
 import socket
 import subprocess
+import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, replace
@@ -273,6 +274,16 @@ def test_an_upload_again_replaces_a_longer_remnant(connection: Connection, sshd:
 def test_a_move_of_what_is_gone_is_no_success(connection: Connection) -> None:
     with pytest.raises(RequestRefused):
         connection.move("absent", "target")
+
+
+def test_a_move_to_another_filesystem_is_refused_and_leaves_the_file(connection: Connection, sshd: Sshd) -> None:
+    (sshd.root / "file").write_bytes(b"abc")
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        (sshd.root / "opgehaald").symlink_to(elsewhere)
+        with pytest.raises(RequestRefused):
+            connection.move("file", "opgehaald/file")
+        assert connection.stat("opgehaald/file") is None
+    assert (sshd.root / "file").read_bytes() == b"abc"
 
 
 def test_an_upload_that_did_not_arrive_whole_is_not_believed(connection: Connection) -> None:

@@ -197,7 +197,7 @@ def test_of_a_listing_that_is_not_seen_whole_nothing_is_concluded(
     for asked in (lambda: there.listing("in"), lambda: there.has_folder("in/absent")):
         with pytest.raises(TooManyNames):
             asked()
-    assert [file.name for file in there.first("in", 1) or []] == ["0"]
+    assert [file.name for file in there.first("in", 1)] == ["0"]
 
 
 # Renaming and removing
