@@ -109,7 +109,7 @@ def test_a_run_that_published_nothing_says_why(opening, clock):
         assert why("uitvoerder-03") == [
             "Bij deze partijen lukte het niet, de volgende ronde probeert het opnieuw: uitvoerder-03.",
             "De bestanden van uitvoerder-02 wachten op het uur dat zij koos: 09:30.",
-            "Dit is geen leverdag van uitvoerder-01: hun signalen wachten op de volgende.",
+            "Dit is geen leverdag van uitvoerder-01: die signalen wachten op de volgende.",
         ]
         clock.now += timedelta(hours=12)
         publish.publish(exchange, clock)
