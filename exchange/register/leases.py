@@ -8,7 +8,6 @@ be recorded, the fencing number alone decides (`renew`).
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import threading
@@ -89,8 +88,9 @@ def others(engine: sa.Engine, prefix: str, wat: str, nu: datetime) -> list[str]:
     """Which other processes hold leases whose names begin with `prefix`, for people."""
     query = sa.select(lease).where(lease.c.naam.startswith(prefix, autoescape=True), lease.c.houder != _FREE)
     with engine.connect() as db:
-        rows = [row for row in db.execute(query) if not (_HEART.made(row.houder) or _over(row, nu))]
-    since = {processes.named(row.houder): row.sinds for row in sorted(rows, key=lambda row: row.sinds, reverse=True)}
+        every = db.execute(query.order_by(lease.c.sinds.desc())).all()
+    rows = [row for row in every if not (_HEART.made(row.houder) or _over(row, nu))]
+    since = {processes.named(row.houder): row.sinds for row in rows}
     return [at_work(wat, *process, moment) for process, moment in since.items()]
 
 
@@ -105,7 +105,7 @@ def _take(engine: sa.Engine, naam: str, houder: str, nu: Callable[[], datetime])
         found = _try(engine, naam, houder, nu(), silent)
         if isinstance(found, Lease):
             return found
-        if found is None or _lives(found.houder) or (seen is not None and seen != (found.houder, found.tot)):
+        if found is None or silent or _lives(found.houder) or (seen and seen != (found.houder, found.tot)):
             return None
         seen = found.houder, found.tot
         time.sleep(LOOK)
@@ -114,14 +114,17 @@ def _take(engine: sa.Engine, naam: str, houder: str, nu: Callable[[], datetime])
 def _try(
     engine: sa.Engine, naam: str, houder: str, nu: datetime, silent: tuple[str, datetime] | None
 ) -> Lease | sa.Row[Any] | None:
-    """The lease when it could be taken, else the row that stands in the way; None when its owner is in a transaction
-    that records work. `silent` is a (houder, tot) that showed no life for long enough."""
+    """The lease when it could be taken, else the row that stands in the way, None when that was just made.
+
+    A row that is locked is not touched, for its owner is recording. `silent` is a (houder, tot) that showed no life for
+    long enough.
+    """
     values = {"houder": houder, "tot": nu + DURATION, "sinds": nu}
     row = sa.select(lease).where(lease.c.naam == naam)
     with engine.begin() as db:
         now = db.execute(row.with_for_update(skip_locked=True)).first()
-        if now is None and db.execute(row).first():  # to insert it would wait for its owner
-            return None
+        if now is None and (locked := db.execute(row).first()):  # to insert it would wait for its owner
+            return locked
         if now is None:
             made = db.execute(_insert_if_absent(db, naam, values)).first()
             return Lease(naam, houder, 1) if made else None
@@ -202,8 +205,8 @@ class _Heart:
         while True:
             time.sleep(BEAT)
             for taken in list(self._beating.values()):
-                with contextlib.suppress(KeyError):  # let go meanwhile
-                    self._extend(taken, *self.mine[taken.houder])
+                if where := self.mine.get(taken.houder):  # else it was let go meanwhile
+                    self._extend(taken, *where)
 
     def _extend(self, taken: Lease, engine: sa.Engine, nu: Callable[[], datetime]) -> None:
         try:

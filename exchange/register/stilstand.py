@@ -90,7 +90,7 @@ def holds_back() -> sa.ColumnElement[bool]:
     closes a round that does."""
     files = standing_still(Soort.AANLEVERING)
     theirs = sa.select(partij.c.batch_id).where(partij.c.aanlevering_nr.in_(files), partij.c.batch_id.is_not(None))
-    stands = sa.or_(batch.c.id.in_(standing_still(Soort.BATCH)), batch.c.id.in_(theirs))
+    stands = batch.c.id.in_(standing_still(Soort.BATCH).union_all(theirs))
     held = sa.select(batch.c.zending_id).where(stands, batch.c.zending_id.is_not(None))
     told = partij.c.doorgezet_zending_id
     closed = sa.exists().where(batch.c.uitvoerder == zending.c.ontvanger, batch.c.nacht == zending.c.nacht, stands)

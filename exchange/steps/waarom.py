@@ -23,7 +23,7 @@ def nothing_published(
             *_not_reached(uitgesteld),
             *_waits_for_its_hour(exchange, db, nu()),
             *_not_built(db, night),
-            *_waits_for_a_night(exchange, db, night),
+            *_waits_for_a_night(exchange, db, night, exchange.shut(nu())),
         ]
         return reasons or _nothing_left(db, night)
 
@@ -55,20 +55,26 @@ def _not_built(db: sa.Connection, night: date) -> Iterator[str]:
         yield f"Nog niet gebouwd: {left} batches."
 
 
-def _waits_for_a_night(exchange: Exchange, db: sa.Connection, night: date) -> Iterator[str]:
-    later, elsewhere = set(), 0
+def _waits_for_a_night(exchange: Exchange, db: sa.Connection, night: date, shut: Collection[str]) -> Iterator[str]:
+    nobody, locked, later, after = set[str](), set[str](), set[str](), 0
     for row in waiting(db):
         id = receiver(exchange, row, night)
         if id is None:
-            continue  # named as a gemeente without uitvoerder
-        if not exchange.config.uitvoerders[id].levering.levert_op(night):
+            nobody.add(row.gemeentecode)
+        elif id in shut:
+            locked.add(id)
+        elif not exchange.config.uitvoerders[id].levering.levert_op(night):
             later.add(id)
         else:
-            elsewhere += row.over
+            after += row.over
+    if nobody:
+        yield f"Geen uitvoerder bedient gemeente {', '.join(sorted(nobody))}: die signalen wachten."
+    if locked:
+        yield f"De sleutel van {', '.join(sorted(locked))} kan niet versleutelen: die signalen wachten."
     if later:
-        yield f"Dit is geen leverdag van {', '.join(sorted(later))}: hun signalen wachten op de volgende."
-    if elsewhere:
-        yield f"Na het bundelen aanvaard, en daarom voor de volgende nacht: {elsewhere} signalen."
+        yield f"Dit is geen leverdag van {', '.join(sorted(later))}: die signalen wachten op de volgende."
+    if after:
+        yield f"Na het bundelen aanvaard, en daarom voor de volgende nacht: {after} signalen."
 
 
 def _nothing_left(db: sa.Connection, night: date) -> list[str]:

@@ -1,7 +1,8 @@
 """Run DAGs of this repository in Airflow, in a process of their own: `python run_dags.py RESULT [ID=URI ...] DAG ...`.
 
-ID=URI is a connection for Airflow's database. Writes one JSON list to RESULT, one item per DAG: its name, the run's
-state and partition key, and its tasks.
+ID=URI is a connection for Airflow's database; DAG may be followed by `@` and the moment (ISO 8601) for which the run is
+asked by hand. Writes one JSON list to RESULT, one item per DAG: its name, the run's state and partition key, and its
+tasks.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from airflow.dag_processing.dagbag import DagBag
@@ -27,7 +29,8 @@ def main(result: Path, asked: list[str]) -> None:
     assert not bag.import_errors, bag.import_errors
     answer = []
     for dag_id in (one for one in asked if "=" not in one):
-        run = bag.dags[dag_id].test()
+        name, _, when = dag_id.partition("@")
+        run = bag.dags[name].test(run_after=datetime.fromisoformat(when) if when else None)
         tasks = [
             {"taak": one.task_id, "naam": one.rendered_map_index, "staat": one.state, "poging": one.try_number}
             for one in run.get_task_instances()

@@ -12,6 +12,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,18 @@ from exchange.sandbox.create import Sandbox, create
 from exchange.sandbox.serve import serving
 from exchange.status import status
 
+#: A night that has not come.
+AHEAD = "2036-11-26"
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
 class Night:
-    """A night that was run: intake, uitlevering, and both once more."""
+    """A night that was run: intake, uitlevering, and both once more; then one was asked for that is years away."""
 
     sandbox: Sandbox
     runs: list[dict[str, Any]]
+    ahead: dict[str, Any]
     status: dict[str, Any]
     traces: bytes  # everything that Airflow wrote down: database, logs, output
 
@@ -43,12 +47,12 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
     register.upgrade(f"sqlite:///{folder}/zandbak/var/register.sqlite")
     connections = [in_a_connection(sandbox, party) for party in ("huur-01", "uitvoerder-02")]
     with serving(sandbox.folder):
-        dags = ("intake", "uitlevering", "intake", "uitlevering")
-        runs, output = run_dags(folder / "airflow", sandbox.config, *dags, connections=connections)
+        dags = ("intake", "uitlevering", "intake", "uitlevering", f"uitlevering@{AHEAD}T05:00:00+01:00")
+        (*runs, ahead), output = run_dags(folder / "airflow", sandbox.config, *dags, connections=connections)
     with open_exchange(sandbox.config) as exchange:
         found = status(exchange)
     written = [path.read_bytes() for path in (folder / "airflow").rglob("*") if path.is_file()]
-    yield Night(sandbox, runs, found, output + b"".join(written))
+    yield Night(sandbox, runs, ahead, found, output + b"".join(written))
 
 
 def in_a_connection(sandbox: Sandbox, party: str) -> str:
@@ -107,6 +111,25 @@ def test_tasks_carry_the_names_of_what_they_work_on(night: Night) -> None:
     shards = [one["naam"] for one in night.runs[1]["taken"] if one["taak"] == "build"]
     assert len(shards) == 3
     assert all(" meer" in shard for shard in shards)
+    [day] = frozen_nights(night)
+    assert {shard.split(",")[0] for shard in shards} == {f"nacht {day}"}  # asked by hand, without a key
+
+
+def frozen_nights(night: Night) -> set[date]:
+    """As the names of batches tell: VS_BATCH_<gemeentecode>_<yyyymmdd>_<nnn>."""
+    return {date.fromisoformat(one["bestand"].split("_")[3]) for one in night.status["batches"]}
+
+
+def test_a_night_that_has_not_come_is_refused_at_once_and_freezes_nothing(night: Night) -> None:
+    tasks = {one["taak"]: (one["staat"], one["poging"]) for one in night.ahead["taken"]}
+    assert (night.ahead["staat"], tasks["bundle"]) == ("failed", ("failed", 1))
+    assert tasks["report"][0] == "skipped"
+    assert date.fromisoformat(AHEAD) not in frozen_nights(night)
+    assert f"De nacht van {AHEAD} is nog niet geweest".encode() in night.traces
+
+
+def test_a_run_that_published_nothing_says_why_in_its_log(night: Night) -> None:
+    assert b"Van deze nacht is alles er al" in night.traces
 
 
 def test_the_night_balances_and_everything_is_delivered(night: Night) -> None:

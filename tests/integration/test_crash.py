@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ import pytest
 
 from exchange import pgp, register
 from exchange.context import Exchange, open_exchange
-from exchange.register import leases, ledger
+from exchange.register import ledger
 from exchange.sandbox.create import create
 from exchange.sandbox.serve import serving
 from exchange.status import status
@@ -78,14 +78,13 @@ def run(name: str, exchange: Exchange, clock: Clock) -> float:
 
 
 def kill(name: str, exchange: Exchange, clock: Clock, after: float) -> bool:
-    """Begin a step in a process of its own and kill it; whether that was in time."""
+    """Begin a step in a process of its own and kill it; whether that was in time. What it held is free at once."""
     command = [sys.executable, "-m", "tests.integration.test_crash", str(exchange.config.folder), name]
     with subprocess.Popen([*command, clock.now.isoformat()], stdout=subprocess.PIPE, cwd=REPOSITORY) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"begun\n"
         time.sleep(after)
         process.kill()
-    clock.now += leases.DURATION + timedelta(seconds=1)  # what it held is free again
     return process.returncode < 0
 
 

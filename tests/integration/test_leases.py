@@ -151,8 +151,8 @@ def test_a_heartbeat_that_waits_for_the_register_is_not_death(engine, register_u
 
 
 @pytest.mark.parametrize("register_url", ["postgresql"], indirect=True)
-def test_who_records_in_a_long_transaction_keeps_its_lease_on_any_machine(engine):
-    """The row is locked from `renew` until the end; whoever comes sees that and does not wait."""
+def test_who_records_in_a_long_transaction_keeps_its_lease_on_any_machine(engine, hasty):
+    """The row is locked from `renew` until the end; whoever comes sees that, and does not wait for it."""
     nu = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
     of_another_machine(engine, nu)
     with engine.begin() as db:

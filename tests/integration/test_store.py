@@ -90,6 +90,31 @@ def test_a_writer_that_is_killed_leaves_nothing_under_the_name(store, folder):
     assert not store.exists("a")
 
 
+def test_what_a_killed_writer_left_goes_with_the_next_one_and_what_a_living_one_writes_stays(folder):
+    code = (
+        "import sys; from exchange.store import Store\n"
+        "with Store(sys.argv[1]).put_atomic('a/b') as sink:\n"
+        "    sink.write(b'half'); sink.flush(); print('half', flush=True); sys.stdin.read()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code, f"file://{folder}"], **pipes) as writer:
+        assert writer.stdout.readline() == b"half\n"
+        [half] = (folder / "a").iterdir()
+        os.utime(half, (0, 0))  # however long it takes
+        put(Store(f"file://{folder}"), "a/one", b"1")
+        assert half.exists()
+        writer.kill()
+    put(Store(f"file://{folder}"), "a/two", b"2")
+    assert everything(folder) == ["a/one", "a/two"]
+
+
+def test_what_a_killed_writer_left_a_moment_ago_stays_for_now(folder):
+    put(Store(f"file://{folder}"), "a/one", b"1")
+    (folder / "a" / ".half").write_bytes(b"half")
+    put(Store(f"file://{folder}"), "a/two", b"2")
+    assert everything(folder) == ["a/.half", "a/one", "a/two"]
+
+
 def test_content_reaches_the_disk_before_its_name_and_the_name_before_we_go_on(store, folder, monkeypatch):
     put(store, "d/first", b"x")
     calls = []

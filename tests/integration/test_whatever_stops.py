@@ -186,7 +186,7 @@ class Clock:
 
 
 def run(folder: Path, night: bool, clock: Clock, chance: Chance) -> None:
-    """Every step until it has ended, from the first one on; leases of who was stopped run out meanwhile."""
+    """Every step until it has ended, from the first one on; what who was stopped held, is free at once."""
     while True:
         with open_exchange(folder / "config") as exchange:
             try:
