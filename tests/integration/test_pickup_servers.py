@@ -102,9 +102,13 @@ def place(exchange: Exchange, party: str = HUUR) -> Path:
     return exchange.config.folder.parent / "sftp" / party / "in"
 
 
-def drop(exchange: Exchange, *names: str, party: str = HUUR, content: bytes = b"\x84\x5eabc") -> None:
+#: With what a message begins that is encrypted to somebody: what does not, is sealed and does not stay.
+ENCRYPTED = bytes.fromhex("845e03")
+
+
+def drop(exchange: Exchange, *names: str, party: str = HUUR, content: bytes = b"abc") -> None:
     for name in names:
-        (place(exchange, party) / name).write_bytes(content)
+        (place(exchange, party) / name).write_bytes(ENCRYPTED + content)
 
 
 def taken(exchange: Exchange, party: str = HUUR) -> list[tuple[str, bool]]:
@@ -340,7 +344,7 @@ def test_files_that_cannot_be_moved_take_no_place_of_others(exchange, server, cl
 
 def test_a_file_that_is_too_large_is_not_fetched_and_its_partner_hears_so(exchange, clock, monkeypatch):
     name, other = files.file_name(HUUR, DAY, 1), files.file_name(HUUR, DAY, 2)
-    drop(exchange, name, other, content=bytes(1001))
+    drop(exchange, name, other, content=bytes(998))
     with limited(exchange, monkeypatch, max_opgehaald=1000) as small:
         for _ in range(2):
             rounds(small, clock)

@@ -181,7 +181,7 @@ def test_nothing_leaves_its_folder_before_it_is_sealed(exchange, clock, monkeypa
 def test_a_pickup_that_stopped_before_it_was_taken_away_does_so_the_next_time(exchange, clock, monkeypatch):
     dropped = drop(exchange, ROWS)
     with monkeypatch.context() as stopped, pytest.raises(KeyboardInterrupt):
-        stopped.setattr(pickup, "_clear_all", raising(KeyboardInterrupt()))
+        stopped.setattr(pickup, "_clear", raising(KeyboardInterrupt()))
         pickup.pickup(exchange, clock)
     assert dropped.exists()
     assert pickup.pickup(exchange, clock).opgehaald == 0
