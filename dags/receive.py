@@ -22,12 +22,14 @@ def receive(soort: str) -> None:
         """Fetch what parties dropped; returns the groups of party ids that have something to check."""
         from exchange.context import utc_now
         from exchange.register.aanleveringen import Soort
+        from exchange.sentences import STOPPED, stopped
         from exchange.steps.check import groups
         from exchange.steps.pickup import pickup as fetch
 
         with opened() as exchange:
             facts = tell(fetch(exchange, utc_now, Soort[soort]))
             problems = {"hostsleutel klopt niet": facts["vertrouwd_niet"], "ophalen lukt niet": facts["mislukt"]}
+            problems[STOPPED] = stopped(exchange.config.problemen)
             get_current_context()["ti"].xcom_push("wacht", problems)
             return groups(exchange, GROUPS, Soort[soort])
 

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from stamina.instrumentation import set_on_retry_hooks
 
 from exchange import register
-from exchange.configuration import Configuration, Partij, load
+from exchange.configuration import Configuration, Partij, Verbinding, load
+from exchange.faults import AccountUnknown, ConfigurationFault
 from exchange.pgp import Keyring
 from exchange.reference import PostcodeTable
 from exchange.sftp import Connection, connect
@@ -118,7 +119,16 @@ class Exchange:
         return next(able, None)
 
     def connect(self, party: Partij) -> AbstractContextManager[Connection]:
-        """Log in to the party's own account with our SSH key (see `exchange.sftp.connect` for the faults)."""
+        """Log in to the party's own account with our SSH key (see `exchange.sftp.connect` for the faults).
+
+        Raises AccountUnknown for an Airflow connection that is not there: that concerns this party alone.
+        """
+        if isinstance(party.sftp, Verbinding):
+            try:
+                _ = party.sftp.asked
+            except ConfigurationFault as fault:
+                [problem] = fault.problems
+                raise AccountUnknown(party.id, problem.problem, problem.mend) from fault
         return connect(party.sftp, self.config.path(self.config.exchange.ssh_sleutel), party.id)
 
 

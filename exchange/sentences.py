@@ -6,10 +6,12 @@ The command line prints these sentences, steps log them, and Airflow shows them 
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from exchange.faults import (
+    AccountUnknown,
     BalanceFault,
     ConfigurationFault,
     DemoFault,
@@ -19,6 +21,7 @@ from exchange.faults import (
     LedgerBroken,
     PartyUnreachable,
     PgpFault,
+    Problem,
     ReferenceFault,
     RegisterUnreachable,
     RequestRefused,
@@ -33,6 +36,7 @@ from exchange.faults import (
 _FAULTS: Mapping[type[Fault], str] = {
     RegisterUnreachable: "Het register is niet bereikbaar of bezet. Probeer het later opnieuw.",
     PartyUnreachable: "De server van {partij} is niet bereikbaar ({reason}). Probeer het later opnieuw.",
+    AccountUnknown: "Waar het account van {partij} is, weten wij niet: {reason}. {mend}",
     RequestRefused: "De server van {partij} weigerde {verzoek}, met SFTP-status {status}. Dat blijft zoals het is; wij "
     "proberen het opnieuw. Blijft het zo, vraag de partij wat dit account mag.",
     UploadIncomplete: "Bij {partij} staan {arrived} van de {size} bytes die wij stuurden. Het bestand is niet "
@@ -51,6 +55,8 @@ _FAULTS: Mapping[type[Fault], str] = {
     LedgerBroken: "Het logboek klopt niet vanaf regel {nr}: er is iets gewijzigd of verdwenen. Bewaar het register "
     "zoals het is en vergelijk met de logboek_kop in terugmeldingen bij partners.",
 }
+#: What is said before `stopped`.
+STOPPED = "Stilgezet tot de configuratie klopt; nachtpost config check noemt wat er mis is"
 _SYSTEM = {
     errno.ENOENT: "dit bestaat niet",
     errno.EEXIST: "dit bestaat al",
@@ -78,6 +84,12 @@ def sentence(error: Exception) -> str:
         facts: dict[str, Any] = vars(error)
         return _FAULTS[type(error)].format(**facts)
     return f"Dit ging onverwacht mis ({type(error).__name__} in {place(error)}). Waarschuw de ontwikkelaars."
+
+
+def stopped(problems: Iterable[Problem]) -> list[str]:
+    """Per party how much is wrong about it, as `huur-01 (2 fouten)`; per file where that stops nobody."""
+    counts = Counter(name for one in problems for name in one.partijen or (one.file,))
+    return [f"{name} ({count} {'fout' if count == 1 else 'fouten'})" for name, count in sorted(counts.items())]
 
 
 def of_the_system(error: OSError) -> str:

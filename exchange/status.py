@@ -18,8 +18,8 @@ COUNTED = ("regels", "aanvaard", "afgekeurd", "dubbel")
 
 
 def status(exchange: Exchange) -> dict[str, Any]:
-    """`aanleveringen`, `proeven` (while their files are there), `terugkoppelingen`, `batches` and `balans`, as
-    `nachtpost status --json` prints them."""
+    """`stilgezet` (parties), `aanleveringen`, `proeven` (while their files are there), `terugkoppelingen`, `batches`
+    and `balans`, as `nachtpost status --json` prints them."""
     with exchange.register.connect() as db:
         counts = balance.per_aanlevering(db)
         proof = balance.prove(db)
@@ -30,6 +30,10 @@ def status(exchange: Exchange) -> dict[str, Any]:
             .order_by(batch.c.nacht, batch.c.uitvoerder, batch.c.gemeentecode)
         )
         return {
+            "stilgezet": [
+                {"partij": id, "soort": one.soort, "fouten": len(one.fouten)}
+                for id, one in exchange.config.stilgezet.items()
+            ],
             "aanleveringen": [
                 {
                     "partner": row.partner,

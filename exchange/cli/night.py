@@ -31,6 +31,7 @@ def terugkoppeling(config: door.Config = None, json: door.Json = False) -> None:
 def _receive(soort: Soort, config: Path | None, json: bool) -> None:
     from exchange.context import utc_now
     from exchange.register.aanleveringen import Soort
+    from exchange.sentences import STOPPED, stopped
     from exchange.steps import check, pickup, publish, spoed
 
     door.want_json(json)
@@ -41,6 +42,7 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         finally:  # what went wrong with one party holds up nobody's answers
             urgent = spoed.spoed(exchange, utc_now).regels if soort is Soort.SIGNALEN else 0
             published = publish.publish(exchange, utc_now)
+        still = stopped(exchange.config.problemen)
     refused = sum(one.afgekeurd for one in checked)
     data = {
         "opgehaald": fetched.opgehaald,
@@ -52,6 +54,7 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         "spoed": urgent,
         "gepubliceerd": published.gepubliceerd,
         "uitgesteld": published.uitgesteld,
+        "stilgezet": still,
     }
     door.answer(
         data,
@@ -61,8 +64,9 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         *_late("Hostsleutel klopt niet, niets uitgewisseld", fetched.vertrouwd_niet),
         *_late("Ophalen lukte door een fout bij ons niet", fetched.mislukt),
         *_late("Bestanden wachten op een volgende poging", published.uitgesteld),
+        *_late(STOPPED, still),
     )
-    if refused or fetched.onbereikbaar or fetched.vertrouwd_niet or fetched.mislukt or published.uitgesteld:
+    if still or refused or fetched.onbereikbaar or fetched.vertrouwd_niet or fetched.mislukt or published.uitgesteld:
         raise typer.Exit(door.Exit.REFUSED)
 
 
@@ -76,6 +80,7 @@ def uitlevering(
 ) -> None:
     """Lever uit wat is aanvaard: bundelen, bouwen, publiceren en de nacht afsluiten."""
     from exchange.context import local_date, utc_now
+    from exchange.sentences import STOPPED, stopped
     from exchange.steps import build, bundle, publish, report
 
     door.want_json(json)
@@ -86,6 +91,7 @@ def uitlevering(
             build.build(exchange, night, gemeenten, utc_now)
         published = publish.publish(exchange, utc_now)
         reported = report.report(exchange, night, utc_now)
+        still = stopped(exchange.config.problemen)
     late = sorted({*published.uitgesteld, *reported.uitgesteld})
     shut = [*bundled.zonder_sleutel, *reported.zonder_sleutel]
     data = {
@@ -98,6 +104,7 @@ def uitlevering(
         "gepubliceerd": published.gepubliceerd,
         "uitgesteld": late,
         "niet_gebouwd": reported.niet_gebouwd,
+        "stilgezet": still,
         "klopt": reported.klopt,
         "totalen": reported.totalen,
     }
@@ -110,8 +117,9 @@ def uitlevering(
         *_late("Partner zonder account, en geen geldige machtiging om haar te antwoorden", reported.zonder_machtiging),
         *_late("Batch niet gebouwd, de nacht blijft open", reported.niet_gebouwd),
         *_late("Bestanden wachten op een volgende poging", late),
+        *_late(STOPPED, still),
     )
-    if late or shut or bundled.zonder_uitvoerder or reported.zonder_machtiging or reported.niet_gebouwd:
+    if still or late or shut or bundled.zonder_uitvoerder or reported.zonder_machtiging or reported.niet_gebouwd:
         raise typer.Exit(door.Exit.REFUSED)
 
 

@@ -283,22 +283,25 @@ def _remove(home: Path) -> None:
     shutil.rmtree(home, ignore_errors=True)
 
 
-def _gpg(home: Path, arguments: list[str], content: bytes = b"") -> bytes:
+def _gpg(home: Path, arguments: list[str], content: bytes = b"", *, fine: Collection[int] = (0,)) -> bytes:
     command = ["gpg", "--homedir", str(home), "--no-options", "--batch", "--quiet", "--pinentry-mode", "loopback"]
     done = subprocess.run([*command, *arguments], input=content, capture_output=True, check=False)
-    if done.returncode:
+    if done.returncode not in fine:
         action = [one for one in arguments if one.startswith("--")][-1]
         raise PgpFault(action.strip("-"), f"exit {done.returncode}")
     return done.stdout
 
 
 def _import(home: Path, public: Sequence[bytes]) -> None:
-    """All at once, each as a file: one may be armoured and the next binary."""
+    """All at once, each as a file: one may be armoured and the next binary. gpg goes on after one that it cannot read
+    to its end (and ends with 2), which is then that party's alone: whether a key can be used is asked at each use."""
     with tempfile.TemporaryDirectory(dir=home) as folder:
         files = [Path(folder, str(number)) for number in range(len(public))]
         for file, key in zip(files, public, strict=True):
             file.write_bytes(key)
-        _gpg(home, ["--import", *map(str, files)])
+        told = _gpg(home, ["--status-fd", "1", "--import", *map(str, files)], fine=(0, 2))
+    if b"IMPORT_RES " not in told or b"IMPORT_RES 0 " in told:  # it read nothing at all: that is our own trouble
+        raise PgpFault("import", "geen enkele sleutel gelezen")
 
 
 def _holds(key: dict[str, Any], at: datetime) -> bool:

@@ -71,14 +71,13 @@ def build(
     _build_empty(exchange, waiting, nu)
     if any(row.regels for row in waiting.batches):
         earlier = history.earlier(exchange, waiting, night, codes)
-        names = {partner.id: partner.naam for partner in exchange.config.melders.values()}
         for lot in frozen.portions(waiting):
             made = batches.build_batches(
                 frozen.rows(exchange, waiting, lot),
                 night=night,
                 geleverd_op=nu(),
                 bestand={row.id: row.bestand for row in lot},
-                partner_names=names,
+                partner_names=exchange.config.namen,
                 earlier=earlier,
                 terugkoppeling_dagen=exchange.config.uitlevering.terugkoppeling_dagen,
                 urgent_soorten={row.id: exchange.config.uitvoerders[row.uitvoerder].urgent_soorten for row in lot},

@@ -42,7 +42,8 @@ class BundleResult:
 
 
 def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> BundleResult:
-    """Freeze `night`; what no uitvoerder serves, or can open, stays waiting and is named in the result."""
+    """Freeze `night`; what no uitvoerder serves, or can open, stays waiting and is named in the result. What is for one
+    that is stopped waits as well; and while a file of one cannot be read, nobody can say that a gemeente has none."""
     moment = nu()
     shut = exchange.shut(moment)
     with _alone(exchange) as db:
@@ -53,16 +54,16 @@ def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Bundl
             else:  # spoed went out before this night
                 db.execute(nacht.update().where(nacht.c.nacht == night).values(bevroren_op=moment))
             verdeeld.take_out(db, night, _waiting(db))
-            without = shut | _not_tonight(exchange, night)
+            without = shut | exchange.config.stilgezet.keys() | _not_tonight(exchange, night)
             members = _served(exchange, _waiting(db), night, without)
             empty = [place for place in levering.empty_batches(exchange.config, night) if place[0] not in without]
             _freeze(exchange, db, night, NIGHT, members, empty)
             batches, rows = _size(db, night, NIGHT)
             ledger.append(db, moment, "NACHT_BEVROREN", {"nacht": str(night), "batches": batches, "regels": rows})
-        left = [(row, _receiver(exchange, row, night)) for row in _waiting(db)]
+        left = _waiting(db) if exchange.config.bediening_bekend else []
         return BundleResult(
             *_size(db, night, NIGHT),
-            sorted({gemeenten.current(row.gemeentecode, night) for row, receiver in left if receiver is None}),
+            sorted({gemeenten.current(row.gemeentecode, night) for row in left if not _receiver(exchange, row, night)}),
             sorted(shut),
         )
 

@@ -159,9 +159,10 @@ def _listing(exchange: Exchange, visit: _Visit) -> dict[tuple[Soort, str], Remot
         listed = {file.name: file for file in visit.connection.listing(_folders(soort)[0])}
         for name, file in sorted(listed.items()):
             complete = not name.endswith(READY) and f"{name}{READY}" in listed
-            if _wanted(file) and (
-                complete or not namens.waits(exchange.config, visit.whose(exchange, name.removesuffix(READY)))
-            ):
+            meant = name.removesuffix(READY)
+            if namens.may_be_stopped(exchange.config, visit.party, meant, visit.day):
+                continue
+            if _wanted(file) and (complete or not namens.waits(exchange.config, visit.whose(exchange, meant))):
                 found[soort, name] = file
     return found
 

@@ -35,7 +35,7 @@ def report(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Repor
     A night of which a batch was not built stays open.
     """
     moment, config = nu(), exchange.config
-    hearing = {id: config.hoort(one, local_date(moment)) for id, one in config.melders.items()}
+    hearing = {id: config.hoort(one, local_date(moment)) for id, one in config.melders.items() if not config.wacht(one)}
     accounts = {id: account for id, account in hearing.items() if account}
     build.manifests(exchange, night, nu)  # where a shard was stopped between its last batch and the manifest
     with ThreadPoolExecutor(2) as pool:  # gpg works on one answer while the next is made
