@@ -31,7 +31,9 @@ Open de rode taak vóór *alarm* en lees de laatste regel van het logboek.
   van *ophalen* zegt met welke gebruiker en welke sleutel van ons, of om welke map het gaat. Bel de partner.
 - **ophalen lukt niet**: bij de genoemde partijen ging op ons systeem iets mis; de rest is gewoon opgehaald. Het
   logboek van *ophalen* noemt wat.
-- **ConfigurationFault**: `nachtpost config check` noemt alles wat niet klopt, met de oplossing.
+- **Stilgezet tot de configuratie klopt**: van deze partijen klopt iets niet in de configuratie. Wat van hen komt of
+  voor hen is, wacht; alle anderen zijn bediend. `nachtpost config check` noemt wat er mis is, met de oplossing.
+- **ConfigurationFault**: er klopt iets niet dat voor iedereen geldt; ook dat noemt `nachtpost config check`.
 - **StoreFault, OperationalError**: is de schijf vol, zijn opslag en register bereikbaar?
 - **de aantallen kloppen niet** in *spoed*: de genoemde batch staat stil, al het andere gaat door. Waarschuw de
   ontwikkelaars. `nachtpost status` laat zien wat stilstaat; is het hersteld, dan heft u het op met

@@ -31,12 +31,15 @@ def receive(soort: str) -> None:
         """Fetch what parties dropped; returns the groups of party ids that have something to check."""
         from exchange.context import utc_now
         from exchange.register.aanleveringen import Soort
+        from exchange.sentences import STOPPED, stopped
         from exchange.steps.check import groups
         from exchange.steps.pickup import pickup as fetch
 
         with opened() as exchange:
             facts = tell(fetch(exchange, utc_now, Soort[soort]))
-            get_current_context()["ti"].xcom_push("wacht", {text: facts[name] for name, text in _WAITS.items()})
+            problems = {text: facts[name] for name, text in _WAITS.items()}
+            problems[STOPPED] = stopped(exchange.config.problemen)
+            get_current_context()["ti"].xcom_push("wacht", problems)
             return groups(exchange, GROUPS, Soort[soort])
 
     @task(task_display_name="controleren", map_index_template="{{ naam }}", multiple_outputs=False)
@@ -57,7 +60,7 @@ def receive(soort: str) -> None:
 
         with opened() as exchange:
             facts = tell(spoed(exchange, utc_now))
-        needs_a_person({STILL: facts["stilgezet"]})
+        needs_a_person({STILL: facts["stilstand"]})
         return facts
 
     @task(task_display_name="publiceren", trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)

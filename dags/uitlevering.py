@@ -29,6 +29,9 @@ Open de rode taak vóór *alarm* en lees de laatste regel van het logboek.
 - **wacht op een volgende poging**: deze uitvoerder of partner was niet bereikbaar, of weigerde dat wij iets neerzetten
   of (na `bewaren_dagen`) verwijderen. Zijn bestanden liggen klaar; elk kwartier probeert *intake* het opnieuw. Bel de
   uitvoerder als het bij aanvang van de werkdag nog zo is.
+- **Stilgezet tot de configuratie klopt**: van deze partijen klopt iets niet in de configuratie. Wat voor hen is of van
+  hen komt, wacht; alle anderen zijn bediend. `nachtpost config check` noemt wat er mis is, met de oplossing. Daarna
+  gaat de volgende nacht mee wat wachtte.
 - **gemeente zonder uitvoerder**: de signalen van die gemeente wachten. Vul `uitvoerders/*.toml` aan
   (`nachtpost config check`); ze gaan de volgende nacht mee.
 - **batch niet gebouwd**: de taak *bouwen* is van die nacht niet afgekomen. Draai haar nog eens (*Clear*), daarna
@@ -107,7 +110,7 @@ def uitlevering() -> None:
             asked = night()
             named([f"nacht {asked}", *([name(code) for code in gemeenten] or ["alleen manifesten"])])
             facts = tell(make(exchange, asked, gemeenten, utc_now))
-        needs_a_person({STILL: facts["stilgezet"]})
+        needs_a_person({STILL: facts["stilstand"]})
         return facts
 
     @task(task_display_name="publiceren", trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
@@ -131,6 +134,7 @@ def uitlevering() -> None:
     def report() -> dict[str, Any]:
         """Tell the partners what is delivered, prove the balance, close the night; then say what still waits."""
         from exchange.context import utc_now
+        from exchange.sentences import STOPPED, stopped
         from exchange.steps.report import report as close
 
         waits = get_current_context()["ti"].xcom_pull(task_ids="bundle", key="wacht")
@@ -138,17 +142,19 @@ def uitlevering() -> None:
             raise AirflowSkipException("er is niets gebundeld")
         with opened() as exchange:
             facts = tell(close(exchange, night(), utc_now))
-            if facts["uitgesteld"]:
-                raise AirflowException(f"wacht op een volgende poging: {', '.join(facts['uitgesteld'])}")
+            still = exchange.config.stilgezet
+            if late := [id for id in facts["uitgesteld"] if id not in still]:
+                raise AirflowException(f"wacht op een volgende poging: {', '.join(late)}")
         needs_a_person(
             {
+                STOPPED: stopped(exchange.config.problemen),
                 "gemeente zonder uitvoerder": waits["zonder_uitvoerder"],
                 "sleutel van de uitvoerder kan niet versleutelen": waits["zonder_sleutel"],
                 "sleutel van de partner kan niet versleutelen": facts["zonder_sleutel"],
                 "partner zonder account, en geen geldige machtiging om haar te antwoorden": facts["zonder_machtiging"],
                 "batch niet gebouwd, de nacht blijft open": facts["niet_gebouwd"],
                 "onzeker of het is afgeleverd, zending": facts["onzeker"],
-                STILL: facts["stilgezet"],
+                STILL: facts["stilstand"],
             }
         )
         return facts

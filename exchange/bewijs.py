@@ -75,17 +75,16 @@ def gather(exchange: Exchange, ref: str, nu: datetime) -> Bewijs | None:
         entries = _entries(db, row, staat, withdrawn_by)
         logboek_nr, logboek_kop = ledger.last(db)
     config = exchange.config
-    partner, uitvoerder = config.melders.get(row.partner), config.uitvoerders.get(row.uitvoerder or "")
     gemeentecode = row.bestemming or row.gemeentecode  # a gemeente may have merged between receipt and delivery
     levering = Levering(
-        uitvoerder.naam if uitvoerder else row.uitvoerder, row.nacht, row.gepubliceerd_op, row.batch_opgehaald_op
+        config.namen.get(row.uitvoerder, row.uitvoerder), row.nacht, row.gepubliceerd_op, row.batch_opgehaald_op
     )
     return Bewijs(
         gemaakt_op=nu,
         uitwisseling=config.exchange.naam,
         vingerafdruk=config.exchange.pgp_vingerafdruk,
         partner=row.partner,
-        partner_naam=partner.naam if partner else row.partner,
+        partner_naam=config.namen.get(row.partner, row.partner),
         signaal_id=row.signaal_id,
         signaal_ref=_ref(nr),
         soort=row.soort,

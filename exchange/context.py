@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from stamina.instrumentation import set_on_retry_hooks
 
 from exchange import register
-from exchange.configuration import Configuration, Partij, load
+from exchange.configuration import Configuration, Partij, Verbinding, load
+from exchange.faults import AccountUnknown, ConfigurationFault
 from exchange.pgp import Keyring
 from exchange.reference import PostcodeTable
 from exchange.sftp import Connection, connect
@@ -121,8 +122,15 @@ class Exchange:
     def connect(self, party: Partij) -> AbstractContextManager[Connection]:
         """Log in to the party's own account with our SSH key (see `exchange.sftp.connect` for the faults).
 
-        Two waits for files to stand still go beside the time that its server may take.
+        Two waits for files to stand still go beside the time that its server may take. Raises AccountUnknown for an
+        Airflow connection that is not there: that concerns this party alone.
         """
+        if isinstance(party.sftp, Verbinding):
+            try:
+                _ = party.sftp.asked
+            except ConfigurationFault as fault:
+                [problem] = fault.problems
+                raise AccountUnknown(party.id, problem.problem, problem.mend) from fault
         intake = self.config.intake
         seconds = intake.partij_seconden + 2 * intake.stil_seconden
         return connect(party.sftp, self.config.path(self.config.exchange.ssh_sleutel), party.id, seconds)

@@ -21,12 +21,16 @@ class Fault(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong in the configuration, in Dutch: beheerders read it."""
+    """One thing that is wrong in the configuration, in Dutch: beheerders read it.
+
+    `partijen` are the ids of the parties that it stops: () nobody, None everybody.
+    """
 
     file: str
     place: str  # line or key
     problem: str
     mend: str
+    partijen: tuple[str, ...] | None = None
 
 
 class ConfigurationFault(Fault):
@@ -50,6 +54,14 @@ class PartyUnreachable(PartyFault):
     def __init__(self, partij: str, reason: str) -> None:
         self.partij, self.reason = partij, reason
         super().__init__(f"{partij} is unreachable: {reason}")
+
+
+class AccountUnknown(PartyFault):
+    """Where a party's account is, could not be asked; `reason` and `mend` say why and what to do, in Dutch."""
+
+    def __init__(self, partij: str, reason: str, mend: str) -> None:
+        self.partij, self.reason, self.mend = partij, reason, mend
+        super().__init__(f"{partij}: its account is unknown: {reason}")
 
 
 class OutOfTime(PartyFault):

@@ -6,12 +6,14 @@ The command line prints these sentences, steps log them, and Airflow shows them 
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from exchange.faults import (
+    AccountUnknown,
     BalanceFault,
     ConfigurationFault,
     DemoFault,
@@ -32,6 +34,7 @@ from exchange.faults import (
     OutOfTime,
     PartyUnreachable,
     PgpFault,
+    Problem,
     ReferenceFault,
     RegisterUnreachable,
     RequestRefused,
@@ -49,6 +52,7 @@ _AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 _FAULTS: Mapping[type[Fault], str] = {
     RegisterUnreachable: "Het register is niet bereikbaar of bezet. Probeer het later opnieuw.",
     PartyUnreachable: "De server van {partij} is niet bereikbaar ({reason}). Probeer het later opnieuw.",
+    AccountUnknown: "Waar het account van {partij} is, weten wij niet: {reason}. {mend}",
     OutOfTime: "De server van {partij} was na {seconden} seconden niet klaar met antwoorden; wij hebben de verbinding "
     "verbroken. Wat af was blijft staan, de rest volgt in de volgende ronde. Blijft het zo, vraag de partij waarom "
     "haar server zo traag is, of verhoog partij_seconden onder [intake].",
@@ -96,6 +100,8 @@ _FAULTS: Mapping[type[Fault], str] = {
     LedgerBroken: "Het logboek klopt niet vanaf regel {nr}: er is iets gewijzigd of verdwenen. Bewaar het register "
     "zoals het is en vergelijk met de logboek_kop in terugmeldingen bij partners.",
 }
+#: What is said before `stopped`.
+STOPPED = "Stilgezet tot de configuratie klopt; nachtpost config check noemt wat er mis is"
 _SYSTEM = {
     errno.ENOENT: "dit bestaat niet",
     errno.EEXIST: "dit bestaat al",
@@ -129,6 +135,12 @@ def at_work(wat: str, host: str, pid: int, sinds: datetime | None) -> str:
     """That another process is at something, and which; `wat` as in "huur-01"."""
     since = f" sinds {sinds.astimezone(_AMSTERDAM):%d-%m-%Y %H:%M:%S}" if sinds else ""
     return f"{wat} (proces {pid} op {host}{since})"
+
+
+def stopped(problems: Iterable[Problem]) -> list[str]:
+    """Per party how much is wrong about it, as `huur-01 (2 fouten)`; per file where that stops nobody."""
+    counts = Counter(name for one in problems for name in one.partijen or (one.file,))
+    return [f"{name} ({count} {'fout' if count == 1 else 'fouten'})" for name, count in sorted(counts.items())]
 
 
 def of_the_system(error: OSError) -> str:

@@ -18,9 +18,9 @@ COUNTED = ("regels", "aanvaard", "afgekeurd", "dubbel")
 
 
 def status(exchange: Exchange) -> dict[str, Any]:
-    """`aanleveringen`, `proeven` (while their files are there), `terugkoppelingen`, `batches`, `onversleuteld` (what
-    came so and is kept sealed), `onzeker` (zendingen of which nobody knows whether they were delivered), `stilstand`
-    and `balans`, all of one moment, as `nachtpost status --json` prints them."""
+    """`stilgezet` (parties), `aanleveringen`, `proeven` (while their files are there), `terugkoppelingen`, `batches`,
+    `onversleuteld` (what came so and is kept sealed), `onzeker` (zendingen of which nobody knows whether they were
+    delivered), `stilstand` and `balans`, all of one moment, as `nachtpost status --json` prints them."""
     with snapshot(exchange.register) as db:
         proof = balance.prove(db)
         files = db.execute(sa.select(aanlevering).order_by(aanlevering.c.nr)).all()
@@ -30,6 +30,10 @@ def status(exchange: Exchange) -> dict[str, Any]:
             .order_by(batch.c.nacht, batch.c.uitvoerder, batch.c.gemeentecode)
         )
         return {
+            "stilgezet": [
+                {"partij": id, "soort": one.soort, "fouten": len(one.fouten)}
+                for id, one in exchange.config.stilgezet.items()
+            ],
             "aanleveringen": [
                 {
                     "partner": row.partner,

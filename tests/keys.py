@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import struct
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.conftest import program
 
@@ -48,3 +54,34 @@ class Gpg:
 
     def secret(self, fingerprint: str) -> bytes:
         return self.run("--armor", "--export-secret-keys", fingerprint)
+
+
+def cheap(uid: str) -> tuple[bytes, str]:
+    """A public key (ed25519, cv25519) and its fingerprint, made without gpg: a country has 700 of them."""
+    secret, begun = Ed25519PrivateKey.generate(), struct.pack(">I", int(time.time()) - DAY)
+    point = secret.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    body = b"\x04" + begun + b"\x16" + bytes.fromhex("092B06010401DA470F01") + _mpi(b"\x40" + point)
+    other = X25519PrivateKey.generate().public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    kdf = bytes.fromhex("03010807")
+    sub = b"\x04" + begun + b"\x12" + bytes.fromhex("0A2B060104019755010501") + _mpi(b"\x40" + other) + kdf
+    primary = b"\x99" + struct.pack(">H", len(body)) + body
+    name = uid.encode()
+    about = {0x13: b"\xb4" + struct.pack(">I", len(name)) + name, 0x18: b"\x99" + struct.pack(">H", len(sub)) + sub}
+    fingerprint = hashlib.sha1(primary).digest()
+
+    def signature(kind: int, flags: int) -> bytes:
+        hashed = b"\x05\x02" + begun + bytes([2, 27, flags]) + b"\x16\x21\x04" + fingerprint
+        head = bytes([4, kind, 22, 8]) + struct.pack(">H", len(hashed)) + hashed
+        trailer = b"\x04\xff" + struct.pack(">I", len(head))
+        digest = hashlib.sha256(primary + about[kind] + head + trailer).digest()
+        signed = secret.sign(digest)
+        issuer = b"\x09\x10" + fingerprint[-8:]
+        return head + struct.pack(">H", len(issuer)) + issuer + digest[:2] + _mpi(signed[:32]) + _mpi(signed[32:])
+
+    packets = ((6, body), (13, name), (2, signature(0x13, 0x03)), (14, sub), (2, signature(0x18, 0x0C)))
+    return b"".join(bytes([0xC0 | tag, len(content)]) + content for tag, content in packets), fingerprint.hex().upper()
+
+
+def _mpi(number: bytes) -> bytes:
+    short = number.lstrip(b"\0")
+    return struct.pack(">H", int.from_bytes(short).bit_length()) + short

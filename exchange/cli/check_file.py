@@ -91,6 +91,8 @@ def configured(config: Path | None, partner: str, nu: datetime) -> tuple[Profiel
     exchange = Exchange(load(door.folder(config)))
     known = exchange.config.melders.get(partner)
     if known is None:
+        if partner in exchange.config.stilgezet:
+            exchange.config.partij(partner)  # says that it is
         raise typer.BadParameter(f"partner {partner} staat niet in de configuratie")
     return known, basis.bestemmingen(exchange.config, exchange.postcodes, known, nu), exchange.config.intake
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json as jsonlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -150,13 +150,22 @@ def table(title: str, columns: list[str], rows: list[list[object]]) -> Table:
     return made
 
 
+def wrong(problems: Sequence[Problem]) -> Table:
+    """What is wrong, with its mend and, where it is known whom that stops, who that is."""
+    rows: list[list[object]] = [[one.file, one.place, one.problem, one.mend] for one in problems]
+    columns = ["bestand", "plaats", "wat", "zo lost u het op"]
+    if any(one.partijen is not None for one in problems):
+        columns.append("zet stil")
+        for row, one in zip(rows, problems, strict=True):
+            row.append("iedereen" if one.partijen is None else ", ".join(one.partijen) or "niemand")
+    return table("Dit klopt niet", columns, rows)
+
+
 def refuse(fault: Fault) -> Exit:
     """Say what is wrong and return the exit code that goes with it."""
     if isinstance(fault, ConfigurationFault):
-        problems = [vars(problem) for problem in fault.problems]
-        rows: list[list[object]] = [[p.file, p.place, p.problem, p.mend] for p in fault.problems]
-        data = {"klopt": False, "fout": "ConfigurationFault", "problemen": problems}
-        answer(data, table("Dit klopt niet", ["bestand", "plaats", "wat", "zo lost u het op"], rows))
+        data = {"klopt": False, "fout": "ConfigurationFault", "problemen": [vars(one) for one in fault.problems]}
+        answer(data, wrong(fault.problems))
         return Exit.WRONG_USE
     return _say_failure(type(fault).__name__, sentence(fault), _code(fault), vars(fault))
 

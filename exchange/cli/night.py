@@ -51,6 +51,7 @@ def terugkoppeling(config: door.Config = None, json: door.Json = False) -> None:
 def _receive(soort: Soort, config: Path | None, json: bool) -> None:
     from exchange.context import utc_now
     from exchange.register.aanleveringen import Soort
+    from exchange.sentences import STOPPED, stopped
     from exchange.steps import check, pickup, publish, spoed
 
     door.want_json(json)
@@ -61,6 +62,8 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         finally:  # what went wrong with one party holds up nobody's answers
             hurried = spoed.spoed(exchange, utc_now) if soort is Soort.SIGNALEN else spoed.NOTHING
             published = publish.publish(exchange, utc_now)
+        still = stopped(exchange.config.problemen)
+    refused = sum(one.afgekeurd for one in checked)
     refused, urgent = sum(one.afgekeurd for one in checked), hurried.regels
     busy = [*fetched.bezet, *(one for group in checked for one in group.bezet), *hurried.bezet]
     data = {
@@ -71,7 +74,8 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         "gepubliceerd": published.gepubliceerd,
         "uitgesteld": published.uitgesteld,
         "onzeker": published.onzeker,
-        "stilgezet": hurried.stilgezet,
+        "stilgezet": still,
+        "stilstand": hurried.stilstand,
         "bezet": busy,
     }
     parties = {text: getattr(fetched, name) for name, text in _PARTIES.items()}
@@ -84,11 +88,12 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
         *(line for text, of in counts.items() for line in _late(text, [f"{id} ({many})" for id, many in of.items()])),
         *_late("Kwam onversleuteld aan en is verzegeld, ga na of dit een datalek is", fetched.onversleuteld),
         *_late("Bestanden wachten op een volgende poging", published.uitgesteld),
-        *_late(_STILL, hurried.stilgezet),
+        *_late(_STILL, hurried.stilstand),
         *_late(_BUSY, busy),
         *_late(DOUBT, published.onzeker),
+        *_late(STOPPED, still),
     )
-    waits = (published.uitgesteld, hurried.stilgezet, published.onzeker, fetched.onversleuteld)
+    waits = (still, published.uitgesteld, hurried.stilstand, published.onzeker, fetched.onversleuteld)
     if refused or any((*parties.values(), *counts.values(), *waits)):
         raise typer.Exit(door.Exit.REFUSED)
 
@@ -103,6 +108,7 @@ def uitlevering(
 ) -> None:
     """Lever uit wat is aanvaard: bundelen, bouwen, publiceren en de nacht afsluiten."""
     from exchange.context import local_date, utc_now
+    from exchange.sentences import STOPPED, stopped
     from exchange.steps import build, bundle, proof, publish, report
     from exchange.steps.waarom import nothing_published
 
@@ -115,6 +121,7 @@ def uitlevering(
         published = publish.publish(exchange, utc_now)
         why = [] if published.gepubliceerd else nothing_published(exchange, night, published.uitgesteld, utc_now)
         reported = report.report(exchange, night, utc_now)
+        still = stopped(exchange.config.problemen)
     busy = [*(one for some in built for one in some.bezet), *reported.bezet]
     late = sorted({*published.uitgesteld, *reported.uitgesteld})
     shut = [*bundled.zonder_sleutel, *reported.zonder_sleutel]
@@ -130,7 +137,8 @@ def uitlevering(
         "niet_gebouwd": reported.niet_gebouwd,
         "onzeker": reported.onzeker,
         "niet_gecontroleerd": bundled.niet_gecontroleerd,
-        "stilgezet": reported.stilgezet,
+        "stilgezet": still,
+        "stilstand": reported.stilstand,
         "bezet": busy,
         "waarom_niets": why,
         "klopt": reported.klopt,
@@ -149,13 +157,14 @@ def uitlevering(
             "Opgehaald en nog niet gecontroleerd, dus niet mee met deze nacht",
             [f"{id} ({files})" for id, files in bundled.niet_gecontroleerd.items()],
         ),
-        *_late(_STILL, reported.stilgezet),
+        *_late(_STILL, reported.stilstand),
         *_late(_BUSY, busy),
         *_late(DOUBT, reported.onzeker),
+        *_late(STOPPED, still),
         *why,
     )
-    waits = (late, shut, bundled.zonder_uitvoerder, reported.zonder_machtiging, reported.niet_gebouwd)
-    if any(waits) or bundled.niet_gecontroleerd or reported.stilgezet or reported.onzeker:
+    waits = (still, late, shut, bundled.zonder_uitvoerder, reported.zonder_machtiging, reported.niet_gebouwd)
+    if any(waits) or bundled.niet_gecontroleerd or reported.stilstand or reported.onzeker:
         raise typer.Exit(door.Exit.REFUSED)
 
 

@@ -35,6 +35,7 @@ def status(config: door.Config = None, json: door.Json = False) -> None:
     balance: Mapping[str, Any] = found["balans"]
     door.answer(
         found,
+        *([_listed("Stilgezet (nachtpost config check)", found["stilgezet"])] if found["stilgezet"] else []),
         _listed("Aanleveringen", found["aanleveringen"]),
         *([_listed("Proeven", found["proeven"])] if found["proeven"] else []),
         *([_listed("Terugkoppelingen", found["terugkoppelingen"])] if found["terugkoppelingen"] else []),

@@ -2,7 +2,7 @@
 machtigingen.csv and keys/."""
 
 from exchange.configuration.levering import Levering
-from exchange.configuration.load import Configuration, load
+from exchange.configuration.load import load
 from exchange.configuration.models import (
     Bediening,
     Melder,
@@ -16,6 +16,7 @@ from exchange.configuration.models import (
     Verklaring,
     Vertegenwoordigde,
 )
+from exchange.configuration.whole import Configuration, Stilgezet
 
 __all__ = [
     "Bediening",
@@ -27,6 +28,7 @@ __all__ = [
     "Pgp",
     "Profiel",
     "Sftp",
+    "Stilgezet",
     "Uitvoerder",
     "Verbinding",
     "Verklaring",

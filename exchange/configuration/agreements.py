@@ -11,7 +11,7 @@ partner know that an inwoner was already known to schuldhulpverlening (Divosa 20
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -60,35 +60,48 @@ class Agreements:
 
 
 def read(path: Path, partners: Collection[str], lives: Mapping[str, tuple[date, date]]) -> Agreements:
-    """Read the file; `lives` gives per gemeentecode its first day and its last."""
-    frame, problems = _lines(path)
+    """Read the file; `lives` gives per gemeentecode its first day and its last.
+
+    A line that does not hold is left out, and stops its partner: without it, signals would be refused that may well be
+    agreed upon. One with a partner that nobody knows stops nobody.
+    """
+    known = set(partners)
+    frame, problems = _lines(path, known)
+    whose = {line: (id,) if id in known else () for line, id in zip(frame["regel"], frame["partner"], strict=True)}
     problems += _check_words(frame, partners, lives)
     for name in ("van", "tot", "verklaring_van"):
         problems += _to_dates(frame, name)
     problems += _check_periods(frame, lives)
     problems += _check_overlap(frame)
-    frame = frame[~frame["regel"].isin({int(problem.place.split()[1]) for problem in problems if problem.place})]
-    problems.sort(key=lambda problem: int(problem.place.split()[1]) if problem.place else 0)
+    frame = frame[~frame["regel"].isin({_line(problem) for problem in problems})]
+    problems = [replace(one, partijen=whose[_line(one)]) if _line(one) in whose else one for one in problems]
+    problems.sort(key=_line)
     return Agreements(_table(frame), frame["regel"].tolist(), problems)
+
+
+def _line(problem: Problem) -> int:
+    return int(problem.place.split()[1]) if problem.place else 0
 
 
 def _problem(line: int, problem: str, mend: str) -> Problem:
     return Problem(FILE, f"regel {line}", problem, mend)
 
 
-def _lines(path: Path) -> tuple[pd.DataFrame, list[Problem]]:
+def _lines(path: Path, partners: set[str]) -> tuple[pd.DataFrame, list[Problem]]:
     """All columns as text plus `regel`, the physical line (the header is line 1)."""
     empty = pd.DataFrame(
         {name: pd.Series(dtype="str") for name in (*COLUMNS, *OPTIONAL)} | {"regel": pd.Series(dtype="int64")}
     )
-    header, good, problems = csvlines.read(path, COLUMNS, OPTIONAL)
-    if not good:
+    lines = csvlines.read(path, COLUMNS, OPTIONAL)
+    uneven = (lines.uneven(path, at, cells, tuple(sorted(partners & set(cells)))) for at, cells in lines.bad)
+    problems = [*lines.problems, *uneven]
+    if not lines.good:
         return empty, problems
-    frame = pd.DataFrame([cells for _, cells in good], columns=header, dtype="str")
+    frame = pd.DataFrame([cells for _, cells in lines.good], columns=lines.header, dtype="str")
     for name in OPTIONAL:
-        if name not in header:
+        if name not in lines.header:
             frame[name] = "N"
-    frame["regel"] = [at for at, _ in good]
+    frame["regel"] = [at for at, _ in lines.good]
     return frame, problems
 
 

@@ -81,6 +81,7 @@ def _clash(code: str, one: Turn, other: Turn, sectors: list[str], file_of: Mappi
         f"gemeente {code} ({gemeenten.name(code)}) heeft vanaf {other.van} twee uitvoerders voor {which}: "
         f"ook nr. {one.number} in {file_of[one.uitvoerder]}",
         "Laat de ene periode eindigen voordat de andere begint, of geef beide een eigen sector.",
+        tuple(sorted({one.uitvoerder, other.uitvoerder})),
     )
 
 
@@ -90,7 +91,10 @@ def check_gaps(
     uitvoerders: Iterable[Uitvoerder],
     lives: Mapping[str, tuple[date, date]],
 ) -> list[Problem]:
-    """Every day of every overeenkomst has an uitvoerder, for each sector of the partner. One problem per gap."""
+    """Every day of every overeenkomst has an uitvoerder, for each sector of the partner. One problem per gap.
+
+    It stops nobody: what comes in for that gemeente is accepted and waits.
+    """
     sectors = {sector for partner in partners.values() for sector in partner.sectoren}
     served = {key: _joined(found) for key, found in turns(uitvoerders).items() if key[1] in sectors}
     gaps: dict[tuple[str, str, date, date], list[int]] = defaultdict(list)
@@ -143,4 +147,5 @@ def _gap(code: str, sector: str, van: date, tot: date, lines: list[int]) -> Prob
         f"gemeente {code} ({gemeenten.name(code)}) heeft voor sector {sector} vanaf {van}{until} geen uitvoerder",
         "Voeg de gemeente met deze periode toe aan een uitvoerder, of verbeter de overeenkomst. Noemt die een gemeente "
         "die in deze is opgegaan, dan geldt zij nu hier: geef haar zo nodig een tot.",
+        (),
     )

@@ -4,119 +4,43 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import date
-from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
-import pyarrow as pa
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from exchange.configuration import agreements, coverage, keys, machtigingen, opvolging, problems, regels, vertaling
-from exchange.configuration.models import (
-    Bediening,
-    ExchangeSettings,
-    IntakeSettings,
-    Melder,
-    MonitorSettings,
-    OpslagSettings,
-    Partner,
-    PgpSettings,
-    Settings,
-    UitleveringSettings,
-    Uitvoerder,
-    Vertegenwoordigde,
+from exchange.configuration import accounts as shared
+from exchange.configuration import (
+    agreements,
+    coverage,
+    keys,
+    machtigingen,
+    opvolging,
+    pgpkeys,
+    problems,
+    regels,
+    vertaling,
 )
+from exchange.configuration.models import Melder, Partij, Partner, Settings, Uitvoerder, Vertegenwoordigde
+from exchange.configuration.whole import Configuration, Stilgezet
 from exchange.faults import ConfigurationFault, Problem
 from schemas import gemeenten
-from schemas.codelijsten import SIGNAALPARTNER
 
 FILE = "nachtpost.toml"
 _Party = TypeVar("_Party", Melder, Uitvoerder)
 
 
-@dataclass(frozen=True)
-class Configuration:
-    """A configuration that holds. `overeenkomsten` has the schema `exchange.configuration.agreements.SCHEMA`; what
-    becomes of them when a gemeente ends, stands in it as lines of their own."""
-
-    folder: Path
-    exchange: ExchangeSettings
-    opslag: OpslagSettings
-    intake: IntakeSettings
-    uitlevering: UitleveringSettings
-    pgp: PgpSettings
-    monitor: MonitorSettings
-    partners: Mapping[str, Partner]
-    uitvoerders: Mapping[str, Uitvoerder]
-    overeenkomsten: pa.Table
-    regels: regels.Regels
-    vertegenwoordigden: Mapping[str, Vertegenwoordigde] = field(default_factory=dict)
-    machtigingen: tuple[machtigingen.Machtiging, ...] = ()
-
-    @cached_property
-    def melders(self) -> Mapping[str, Melder]:
-        """Everybody who reports signals, with an account (`partners`) or without one."""
-        return {**self.partners, **self.vertegenwoordigden}
-
-    def path(self, name: str | Path) -> Path:
-        """The absolute place of a file that the configuration names."""
-        return self.folder / name
-
-    def partij(self, id: str) -> Partner | Uitvoerder:
-        """The partner or uitvoerder with this id; raises ConfigurationFault when there is none any more."""
-        return self.partners.get(id) or self.uitvoerders.get(id) or _gone(id)
-
-    def namens(self, account: str, dag: date) -> list[Melder]:
-        """For whom, beside itself, this account may deliver on `dag`."""
-        held = [one.partner for one in self.machtigingen if one.gemachtigde == account and one.holds(dag)]
-        return [self.melders[partner] for partner in held]
-
-    def hoort(self, melder: Melder, dag: date) -> Partner | None:
-        """Whose account hears what became of a partner's signals: its own, else the one that the partner names.
-
-        None while that one has no machtiging on `dag`: then nobody may know.
-        """
-        if not isinstance(melder, Vertegenwoordigde):
-            return self.partners[melder.id]
-        return self.partners[melder.terugmelding_aan] if melder in self.namens(melder.terugmelding_aan, dag) else None
-
-    def uitvoerder_of(self, gemeentecode: str, dag: date, sector: str | None = None) -> str | None:
-        """The id of the uitvoerder that serves the gemeente on `dag`; None where nobody does.
-
-        Without a sector: the one that serves all sectors, None where sectors go to different uitvoerders.
-        """
-        sectors = (sector,) if sector else SIGNAALPARTNER.waarden
-        serving = {self._serving(gemeentecode, one, dag) for one in sectors}
-        return serving.pop() if len(serving) == 1 else None
-
-    def bediening_of(self, gemeentecode: str, dag: date, sector: str) -> Bediening | None:
-        """How the gemeente is served for `sector` on `dag`; None where nobody serves it."""
-        turn = self._turn(gemeentecode, sector, dag)
-        return turn and self.uitvoerders[turn.uitvoerder].gemeenten[turn.number - 1]
-
-    def _serving(self, gemeentecode: str, sector: str, dag: date) -> str | None:
-        turn = self._turn(gemeentecode, sector, dag)
-        return turn and turn.uitvoerder
-
-    def turns_of(self, gemeentecode: str, sector: str) -> Sequence[coverage.Turn]:
-        """Who serves the gemeente for `sector` when, earliest first."""
-        return self._turns.get((gemeentecode, sector), ())
-
-    def _turn(self, gemeentecode: str, sector: str, dag: date) -> coverage.Turn | None:
-        return next((turn for turn in self.turns_of(gemeentecode, sector) if turn.van <= dag <= turn.tot), None)
-
-    @cached_property
-    def _turns(self) -> Mapping[tuple[str, str], list[coverage.Turn]]:
-        return coverage.turns(self.uitvoerders.values())
-
-
 def load(folder: Path) -> Configuration:
-    """Read and check the folder; raises ConfigurationFault with everything that is wrong at once."""
+    """Read and check the folder. What is wrong about one party stops that party and no other.
+
+    Raises ConfigurationFault, with everything that is wrong at once, when anything of it is about the whole.
+    """
     folder = folder.resolve()
     if not folder.is_dir():
         mend = "Geef de map met --config, of in de omgeving als NACHTPOST_CONFIG."
@@ -130,28 +54,25 @@ def load(folder: Path) -> Configuration:
     if settings:
         wrong += keys.check_secrets(settings, folder)
     known = {partner.id: partner for _, partner in _found(partners)}
-    accounts = {id: partner for id, partner in known.items() if isinstance(partner, Partner)}
-    found: list[tuple[str, Partner | Uitvoerder]] = [
-        *((f"partners/{id}.toml", one) for id, one in accounts.items()),
-        *_found(uitvoerders),
-    ]
-    ids = [Path(file).stem for file in partners]
-    lives = _lives()
+    serving = dict(_found(uitvoerders))
+    accounts: dict[str, Partij] = {file: one for file, one in _found(partners) if isinstance(one, Partner)} | serving
+    wrong += [*pgpkeys.check_shared(accounts, settings), *shared.check_shared(accounts)]
+    ids, lives = [Path(file).stem for file in partners], _lives()
     with ThreadPoolExecutor(1) as pool:  # gpg is another process: it reads keys while we read overeenkomsten
-        judged = pool.submit(keys.check_pgp, found, settings, folder)
+        judged = pool.submit(pgpkeys.check, accounts, settings, folder)
         written = agreements.read(folder / agreements.FILE, ids, lives)
         agreed = opvolging.succeeded(written)
-        held, problems_held = machtigingen.read(folder / machtigingen.FILE, ids, known)
-        wrong += judged.result()
-    wrong += [*agreed.problems, *problems_held, *machtigingen.check_answered(known, ids, held)]
-    serving = dict(_found(uitvoerders))
+        held = machtigingen.read(folder / machtigingen.FILE, ids, known)
+        said, sleutels = judged.result()
+    wrong += [*said, *agreed.problems, *held.problems, *machtigingen.check_answered(known, ids, held)]
     wrong += coverage.check_serving(serving, lives)
-    own, said = regels.read(folder, known, lives, agreed.has)
+    own, said = regels.read(folder, ids, known, lives, agreed.has)
     wrong += [*said, *regels.check_experiments(written, known, own)]
     if len(serving) == len(uitvoerders):  # a file that cannot be read would look like a gap
         wrong += coverage.check_gaps(agreed, known, serving.values(), lives)
-    if wrong or settings is None:
-        raise ConfigurationFault(wrong)
+    found = [_placed(problem) for problem in wrong]
+    if settings is None or any(problem.partijen is None for problem in found):
+        raise ConfigurationFault(found)
     return Configuration(
         folder=folder,
         exchange=settings.exchange,
@@ -160,13 +81,33 @@ def load(folder: Path) -> Configuration:
         uitlevering=settings.uitlevering,
         pgp=settings.pgp,
         monitor=settings.monitor,
-        partners=accounts,
-        uitvoerders={uitvoerder.id: uitvoerder for uitvoerder in serving.values()},
+        alle_melders=known,
+        alle_uitvoerders={uitvoerder.id: uitvoerder for uitvoerder in serving.values()},
         overeenkomsten=agreed.table,
         regels=regels.Regels(own),
-        vertegenwoordigden={id: one for id, one in known.items() if isinstance(one, Vertegenwoordigde)},
         machtigingen=held,
+        stilgezet=_stopped(found, uitvoerders),
+        problemen=tuple(found),
+        sleutels=tuple(sleutels),
     )
+
+
+def _placed(problem: Problem) -> Problem:
+    """What is wrong in a party's own file stops that party."""
+    if problem.partijen is None and problem.file.startswith(("partners/", "uitvoerders/")):
+        return replace(problem, partijen=(Path(problem.file).stem,))
+    return problem
+
+
+def _stopped(found: Sequence[Problem], uitvoerders: Iterable[str]) -> dict[str, Stilgezet]:
+    """Per party (id) what stops it; `uitvoerders` are the files of those."""
+    faults: dict[str, list[Problem]] = defaultdict(list)
+    for problem in found:
+        for id in dict.fromkeys(problem.partijen or ()):
+            faults[id].append(problem)
+    renamed = (one for one in found if one.place == "id" and one.file.startswith("uitvoerders/"))
+    receiving = {Path(file).stem for file in uitvoerders} | {id for one in renamed for id in one.partijen or ()}
+    return {id: Stilgezet("uitvoerder" if id in receiving else "partner", tuple(faults[id])) for id in sorted(faults)}
 
 
 def _settings(folder: Path, wrong: list[Problem]) -> Settings | None:
@@ -182,12 +123,6 @@ def _settings(folder: Path, wrong: list[Problem]) -> Settings | None:
         place = f"NACHTPOST_{name[1].upper()}" if name else "NACHTPOST_…"
         wrong.append(Problem("omgeving", place, "deze waarde is geen JSON", "Schrijf een lijst of tabel als JSON."))
     return None
-
-
-def _gone(id: str) -> NoReturn:
-    mend = "Zet het bestand van deze partij terug totdat alles is afgehandeld."
-    problem = "voor deze partij is nog iets af te handelen, maar zij staat niet meer in de configuratie"
-    raise ConfigurationFault([Problem("partners of uitvoerders", f"{id}.toml", problem, mend)])
 
 
 def _kind_of_partner(content: Mapping[str, Any]) -> type[Melder]:
@@ -213,7 +148,9 @@ def _parties(
             continue
         if party.id != path.stem:
             mend = f"Noem het bestand {party.id}.toml, of verander id."
-            wrong.append(Problem(file, "id", "id en bestandsnaam zijn niet gelijk", mend))
+            # what waits for the id that it has, waits; unless that has a file of its own, for then this is a copy
+            both = (path.stem,) if path.with_stem(party.id).exists() else (path.stem, party.id)
+            wrong.append(Problem(file, "id", "id en bestandsnaam zijn niet gelijk", mend, both))
             continue
         found[file] = party
     return found
@@ -226,6 +163,8 @@ def _toml(folder: Path, file: str, wrong: list[Problem]) -> dict[str, Any] | Non
         wrong.append(Problem(file, "", "dit bestand ontbreekt of is niet leesbaar", "Zet het bestand in deze map."))
     except UnicodeDecodeError:
         wrong.append(Problem(file, "", "dit bestand is geen UTF-8", "Bewaar het opnieuw als UTF-8."))
+    except RecursionError:
+        wrong.append(Problem(file, "", "dit is geen geldig TOML", "Er staan te veel [ en { in elkaar."))
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         place = f"regel {line[1]}" if line else "aan het eind"

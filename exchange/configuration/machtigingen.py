@@ -2,13 +2,16 @@
 
 Layout (`;`, header): gemachtigde;partner;vanaf;tot;bron. `tot` is the last day, empty is open; `bron` says where the
 machtiging is laid down. Without this file every account delivers for itself only.
+
+A line that does not hold stops its partner, whose files are then nobody's to judge; its gemachtigde goes on, but for
+files that may be of that partner (`exchange.steps.namens`).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -39,35 +42,47 @@ class Machtiging:
         return self.vanaf <= other.tot and other.vanaf <= self.tot
 
 
-def read(
-    path: Path, files: Collection[str], melders: Mapping[str, Melder]
-) -> tuple[tuple[Machtiging, ...], list[Problem]]:
-    """The machtigingen, and everything in them that cannot hold.
+@dataclass(frozen=True)
+class Machtigingen:
+    """The lines that hold, and those that do not, as if they held always."""
+
+    geldig: tuple[Machtiging, ...] = ()
+    onduidelijk: tuple[Machtiging, ...] = ()
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read(path: Path, files: Collection[str], melders: Mapping[str, Melder]) -> Machtigingen:
+    """What the file says, and everything in it that cannot hold.
 
     files: ids of all partners that have a file; `melders` are those whose file holds, by id.
     """
     if not path.exists():
-        return (), []
-    header, lines, problems = csvlines.read(path, COLUMNS)
-    found: list[tuple[int, Machtiging]] = []
-    for at, cells in lines:
-        row = dict(zip(header, cells, strict=True))
+        return Machtigingen()
+    lines = csvlines.read(path, COLUMNS)
+    problems, found, doubtful = [*lines.problems], [], []
+    for at, cells in [*lines.good, *lines.bad]:
+        row = dict.fromkeys(COLUMNS, "") | dict(zip(lines.header, cells, strict=False))
+        stops = (row["partner"],) if row["partner"] in files else ()
         vanaf, tot = _date(row["vanaf"]), _date(row["tot"]) if row["tot"] else date.max
-        said = [*_parties(row, files, melders), *_period(vanaf, tot)]
-        problems += [_problem(at, *one) for one in said]
+        if (at, cells) in lines.bad:
+            said = [lines.uneven(path, at, cells, stops)]
+        else:
+            said = [_problem(at, stops, *one) for one in (*_parties(row, files, melders), *_period(vanaf, tot))]
+        problems += said
         if not said and vanaf and tot:
             found.append((at, Machtiging(row["gemachtigde"], row["partner"], vanaf, tot, row["bron"])))
-    problems += [_problem(at, *said) for at, said in _clashes(found, melders)]
-    return tuple(one for _, one in found), sorted(
-        problems, key=lambda one: int(one.place.split()[1]) if one.place else 0
-    )
+        else:
+            doubtful.append(Machtiging(row["gemachtigde"], row["partner"], date.min, date.max, row["bron"]))
+    problems += _clashes(found, melders)
+    problems.sort(key=lambda one: int(one.place.split()[1]) if one.place else 0)
+    return Machtigingen(tuple(one for _, one in found), tuple(doubtful), problems)
 
 
 def check_answered(
-    melders: Mapping[str, Melder], files: Collection[str], machtigingen: Collection[Machtiging]
+    melders: Mapping[str, Melder], files: Collection[str], machtigingen: Machtigingen
 ) -> Iterator[Problem]:
     """Whoever has no account, has its terugmeldingen sent to one that may deliver for it."""
-    pairs = {(one.gemachtigde, one.partner) for one in machtigingen}
+    pairs = {(one.gemachtigde, one.partner) for one in (*machtigingen.geldig, *machtigingen.onduidelijk)}
     for id, melder in melders.items():
         if not isinstance(melder, Vertegenwoordigde):
             continue
@@ -80,8 +95,8 @@ def check_answered(
             yield Problem(file, "terugmelding_aan", f"{to} heeft geen machtiging voor {id}", mend)
 
 
-def _problem(line: int, problem: str, mend: str) -> Problem:
-    return Problem(FILE, f"regel {line}", problem, mend)
+def _problem(line: int, stops: tuple[str, ...], problem: str, mend: str) -> Problem:
+    return Problem(FILE, f"regel {line}", problem, mend, stops)
 
 
 def _date(text: str) -> date | None:
@@ -116,21 +131,20 @@ def _period(vanaf: date | None, tot: date | None) -> Iterator[tuple[str, str]]:
         yield "tot ligt vóór vanaf", "tot is de laatste dag: die valt op of na vanaf, of is leeg."
 
 
-def _clashes(
-    found: list[tuple[int, Machtiging]], melders: Mapping[str, Melder]
-) -> Iterator[tuple[int, tuple[str, str]]]:
+def _clashes(found: list[tuple[int, Machtiging]], melders: Mapping[str, Melder]) -> Iterator[Problem]:
     """A machtiging stands there once, and the names of an account's files tell for whom each of them is."""
     for number, (at, one) in enumerate(found):
         if _alike(one.gemachtigde, one.partner, melders):
-            yield at, _unclear(one.gemachtigde, one.partner)
+            yield _unclear(at, one.gemachtigde, one.partner)
         for earlier, other in found[:number]:
             if one.gemachtigde != other.gemachtigde or not one.meets(other):
                 continue
             if one.partner == other.partner:
                 problem = f"deze periode overlapt met die op regel {earlier} (zelfde gemachtigde en partner)"
-                yield at, (problem, "Sluit de ene af met tot, uiterlijk de dag voordat de andere begint.")
+                mend = "Sluit de ene af met tot, uiterlijk de dag voordat de andere begint."
+                yield _problem(at, (one.partner,), problem, mend)
             elif _alike(one.partner, other.partner, melders):
-                yield at, _unclear(one.partner, other.partner)
+                yield _unclear(at, one.partner, other.partner)
 
 
 def _alike(one: str, other: str, melders: Mapping[str, Melder]) -> bool:
@@ -141,8 +155,10 @@ def _alike(one: str, other: str, melders: Mapping[str, Melder]) -> bool:
     return names[0].fits(names[1].voorbeeld) or names[1].fits(names[0].voorbeeld)
 
 
-def _unclear(one: str, other: str) -> tuple[str, str]:
-    return (
+def _unclear(line: int, one: str, other: str) -> Problem:
+    return _problem(
+        line,
+        (one, other),
         f"aan de naam van een bestand is niet te zien of het van {one} of van {other} is",
         "Geef hun een naampatroon dat alleen op de eigen bestanden past.",
     )

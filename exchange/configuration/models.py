@@ -78,8 +78,9 @@ def _host_key(value: str) -> str:
     parts = value.split()
     try:
         PKey.from_type_string(parts[0], b64decode(parts[1], validate=True))
-    except (IndexError, ValueError, SSHException, UnknownKeyType) as error:
-        raise wrong("dit is geen bruikbare hostsleutel", mend) from error
+    except (IndexError, ValueError, OverflowError, SSHException, UnknownKeyType) as error:
+        weak = " (ssh-dss is te zwak en wordt niet meer gebruikt)" if parts[:1] == ["ssh-dss"] else ""
+        raise wrong(f"dit is geen bruikbare hostsleutel{weak}", mend) from error
     return value
 
 

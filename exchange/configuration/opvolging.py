@@ -112,5 +112,5 @@ def _differences(whole: Line, number: int, taken: list[tuple[Line, int]], naam: 
             name = gemeenten.name(whole["gemeentecode"])
             problem = f"{naam} gaat op {first} op in {name}, en dan spreekt deze overeenkomst die op regel {line} tegen"
             mend = f"Maak ze gelijk, of zet een regel met gemeente {whole['gemeentecode']} vanaf {both}: die gaat voor."
-            return [Problem(FILE, f"regel {number}", problem, mend)]
+            return [Problem(FILE, f"regel {number}", problem, mend, (whole["partner"],))]
     return []

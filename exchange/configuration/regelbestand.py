@@ -17,7 +17,7 @@ A line that sets nothing (`0-`, `0,00`, `0`) goes before a less specific one as 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -62,18 +62,30 @@ class Regel:
         return self.van <= day and (self.tot is None or day <= self.tot)
 
 
-def problem(line: int, problem: str, mend: str) -> Problem:
-    return Problem(NAME, f"regel {line}", problem, mend)
+def problem(line: int, stops: tuple[str, ...] | None, problem: str, mend: str) -> Problem:
+    return Problem(NAME, f"regel {line}", problem, mend, stops)
 
 
-def read(path: Path) -> tuple[list[tuple[int, Regel]], list[Problem]]:
-    header, lines, problems = csvlines.read(path, COLUMNS)
+def stops(partner: str, partners: Collection[str]) -> tuple[str, ...] | None:
+    """Whom a line that does not hold stops: its partner; everybody where it has none, for who is held to what then
+    cannot be said. A partner that nobody knows is nobody."""
+    return ((partner,) if partner in partners else ()) if partner else None
+
+
+def read(path: Path, partners: Collection[str] = ()) -> tuple[list[tuple[int, Regel]], list[Problem]]:
+    """The lines that can be read and what is wrong with the others; partners: ids of all that have a file."""
+    lines = csvlines.read(path, COLUMNS)
+    problems = [*lines.problems]
+    for line, cells in lines.bad:
+        named = tuple(sorted(set(cells) & set(partners)))
+        problems.append(lines.uneven(path, line, cells, named or None))
     found: list[tuple[int, Regel]] = []
-    for line, cells in lines:
+    for line, cells in lines.good:
+        row = dict(zip(lines.header, cells, strict=True))
         try:
-            found.append((line, _regel(dict(zip(header, cells, strict=True)))))
+            found.append((line, _regel(row)))
         except _Wrong as wrong:
-            problems.append(problem(line, wrong.problem, wrong.mend))
+            problems.append(problem(line, stops(row["partner"], partners), wrong.problem, wrong.mend))
     return found, problems
 
 

@@ -17,7 +17,7 @@ from exchange.configuration import regelbestand
 from exchange.configuration.agreements import FILE as OVEREENKOMSTEN
 from exchange.configuration.agreements import Agreements
 from exchange.configuration.models import Melder
-from exchange.configuration.regelbestand import NAME, Regel, problem
+from exchange.configuration.regelbestand import NAME, Regel, problem, stops
 from exchange.faults import Problem
 from schemas.codelijsten import SIGNAALPARTNER, opsomming
 from transforms.dates import months_later
@@ -104,22 +104,26 @@ def landelijk() -> tuple[Regel, ...]:
 
 def read(
     folder: Path,
+    files: Collection[str],
     partners: Mapping[str, Melder],
     lives: Mapping[str, tuple[date, date]],
     agreed: Callable[[str, str], bool],
 ) -> tuple[list[Regel], list[Problem]]:
     """The lines of the configuration's file (which may be absent) and everything that is wrong with them.
 
-    lives: per gemeentecode its first day and its last. agreed(partner, gemeentecode): is there an overeenkomst?
+    files: ids of all partners that have a file; `partners` are those whose file holds, by id. lives: per gemeentecode
+    its first day and its last. agreed(partner, gemeentecode): is there an overeenkomst?
     """
     path = folder / NAME
     if not path.exists():
         return [], []
-    found, problems = regelbestand.read(path)
+    found, problems = regelbestand.read(path, files)
     experimental = {one.sector for one in (*landelijk(), *(one for _, one in found)) if one.regel == "experimenteel"}
     for line, regel in found:
-        problems += [problem(line, *said) for said in _contradictions(regel, partners, lives, agreed, experimental)]
-    problems += _periods(found)
+        whom = stops(regel.partner, files)
+        said = _contradictions(regel, files, partners, lives, agreed, experimental)
+        problems += [problem(line, whom, *one) for one in said]
+    problems += _periods(found, files)
     return [regel for _, regel in found], problems
 
 
@@ -134,7 +138,7 @@ def check_experiments(agreed: Agreements, partners: Mapping[str, Melder], own: I
     table = agreed.table
     pairs = zip(agreed.lines, table["partner"].to_pylist(), table["gemeentecode"].to_pylist(), strict=True)
     return [
-        Problem(OVEREENKOMSTEN, f"regel {line}", f"{code} is niet aangewezen voor {opsomming(bound[id])}", mend)
+        Problem(OVEREENKOMSTEN, f"regel {line}", f"{code} is niet aangewezen voor {opsomming(bound[id])}", mend, (id,))
         for line, id, code in pairs
         if id in bound and not any((sector, code) in designated for sector in bound[id])
     ]
@@ -155,6 +159,7 @@ def _by_key(regels: Iterable[Regel]) -> _Layer:
 
 def _contradictions(
     regel: Regel,
+    files: Collection[str],
     partners: Mapping[str, Melder],
     lives: Mapping[str, tuple[date, date]],
     agreed: Callable[[str, str], bool],
@@ -169,7 +174,7 @@ def _contradictions(
         yield f"gemeente {code} bestond niet op de datum in van", f"Zij bestaat van {first} tot en met {last}."
     elif code and regel.tot is not None and regel.tot > lives[code][1]:
         yield f"gemeente {code} bestond niet op de datum in tot", f"Haar laatste dag is {lives[code][1]}."
-    if regel.partner and partner is None:
+    if regel.partner and regel.partner not in files:
         yield f"partner {regel.partner} kennen wij niet", "Voeg partners/<id>.toml toe, of verbeter de schrijfwijze."
     elif partner is not None and regel.sector and regel.sector not in partner.sectoren:
         yield f"{partner.id} meldt niet voor sector {regel.sector}", f"Kies uit: {', '.join(partner.sectoren)}."
@@ -183,7 +188,7 @@ def _contradictions(
         yield "een aanwijzing duurt ten hoogste vijf jaar", "Vul in tot de laatste dag in die de regeling noemt."
 
 
-def _periods(found: Iterable[tuple[int, Regel]]) -> Iterable[Problem]:
+def _periods(found: Iterable[tuple[int, Regel]], files: Collection[str]) -> Iterable[Problem]:
     """Lines of one key follow each other without overlap. Nor with a gap, in which a less specific line would hold
     without anybody having said so; what has no waarde (a designation) may well pause."""
     by_key: dict[tuple[str, ...], list[tuple[int, Regel]]] = defaultdict(list)
@@ -193,8 +198,13 @@ def _periods(found: Iterable[tuple[int, Regel]]) -> Iterable[Problem]:
         for (at, one), (line, later) in pairwise(sorted(lines, key=lambda pair: (pair[1].van, pair[0]))):
             if one.tot is None or one.tot >= later.van:
                 said = f"deze periode overlapt met die op regel {at} (zelfde regel en bereik)"
-                yield problem(line, said, "Sluit de ene af met tot, uiterlijk de dag voordat de andere begint.")
+                yield problem(
+                    line,
+                    stops(one.partner, files),
+                    said,
+                    "Sluit de ene af met tot, uiterlijk de dag voordat de andere begint.",
+                )
             elif isinstance(one.waarde, Venster | int) and one.tot + _DAY < later.van:
                 said = f"tussen regel {at} en deze regel is een gat van {one.tot} tot {later.van}"
                 mend = "Laat de regels aansluiten, of zet ertussen een regel met wat dan geldt (0 is: niets)."
-                yield problem(line, said, mend)
+                yield problem(line, stops(one.partner, files), said, mend)

@@ -248,7 +248,9 @@ def _import(home: Path, public: Sequence[bytes]) -> None:
         files = [Path(folder, str(number)) for number in range(len(public))]
         for file, key in zip(files, public, strict=True):
             file.write_bytes(key)
-        process.run(home, ["--ignore-time-conflict", "--import", *map(str, files)])
+        _, told = process.run(home, ["--status-fd", "1", "--ignore-time-conflict", "--import", *map(str, files)])
+    if b"IMPORT_RES " not in told or b"IMPORT_RES 0 " in told:
+        raise PgpFault("import", "geen enkele sleutel gelezen")  # nothing at all: that is our own trouble
 
 
 def _require(call: Call, action: str, *words: str) -> None:

@@ -39,7 +39,7 @@ def served(config: Configuration) -> Served:
     @functools.cache
     def found(code: str, sector: str) -> list[tuple[str, date, date]]:
         return [
-            (config.uitvoerders[turn.uitvoerder].naam, *period)
+            (config.namen[turn.uitvoerder], *period)
             for turn in config.turns_of(code, sector)
             for period in config.regels.open(code, sector, turn.van, turn.tot)
         ]
@@ -55,7 +55,12 @@ def lines(config: Configuration, account: Partner, day: date, found: Served) -> 
 
 
 def due(exchange: Exchange, day: date) -> dict[str, bytes]:
-    """Per partner (id) the list that has still to be placed on `day`: not placed yet, or changed since."""
+    """Per partner (id) the list that has still to be placed on `day`: not placed yet, or changed since.
+
+    None while the file of an uitvoerder cannot be read: its gemeenten would be missing in all of them.
+    """
+    if not exchange.config.bediening_bekend:
+        return {}
     with exchange.register.connect() as db:
         placed = {row.partner: (row.dag, row.sha256) for row in db.execute(sa.select(aansluitlijst))}
     config, found = exchange.config, served(exchange.config)

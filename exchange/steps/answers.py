@@ -138,7 +138,7 @@ class Controle:
         config = self._exchange.config
         # an uitvoerder hears of its own terugkoppeling, which waits for nobody's days
         daily = self._partner.id in config.uitvoerders or all(
-            one.levering.elke_nacht for one in config.uitvoerders.values()
+            one.levering.elke_nacht for one in config.alle_uitvoerders.values()
         )
         closing = config.uitlevering.sluitingstijd
         first = min(self._nights, default=self.night)
@@ -182,7 +182,7 @@ class Controle:
             goes = levering.destination(config, pair["gemeentecode"], pair["sector"], self.night)
             if goes:
                 place = f"{pair['gemeentecode']}|{pair['sector']}"
-                receivers[place], nights[place] = config.uitvoerders[goes[0]].naam, goes[1]
+                receivers[place], nights[place] = config.namen[goes[0]], goes[1]
         self._nights |= set(nights.values())
         return receivers, nights
 

@@ -21,14 +21,15 @@ from exchange.configuration.regels import Regels
 from exchange.context import Exchange, local_date
 from exchange.reference import PostcodeTable
 from exchange.register import signalen
+from schemas import gemeenten
 from transforms import follow
 from transforms.repeats import Accepted
 
 
 @dataclass(frozen=True)
 class Bestemmingen:
-    """Where signals go and whether they may: the table of addresses, the gemeenten (codes) that an uitvoerder serves on
-    the day of receipt, the lines of this partner in overeenkomsten.csv, and what signals are held to."""
+    """Where signals go and whether they may: the table of addresses, the gemeenten (codes) that are connected on the
+    day of receipt, the lines of this partner in overeenkomsten.csv, and what signals are held to."""
 
     postcodes: PostcodeTable
     aangesloten: frozenset[str]
@@ -76,26 +77,32 @@ def of_exchange(exchange: Exchange, partner: Melder, moment: datetime) -> Basis:
 
 
 def bestemmingen(config: Configuration, postcodes: PostcodeTable, partner: Melder, moment: datetime) -> Bestemmingen:
-    """Where signals of `partner` may go on the day of `moment`."""
-    day, every = local_date(moment), config.overeenkomsten
-    served = (one for uitvoerder in config.uitvoerders.values() for one in uitvoerder.gemeenten)
+    """Where signals of `partner` may go on the day of `moment`.
+
+    What is wrong about an uitvoerder decides nothing of a row. A gemeente is connected when somebody serves it, stopped
+    or not, or when there is an overeenkomst with it; and every one may be while a file cannot be read.
+    """
+    day, own = local_date(moment), config.overeenkomsten.filter(pc.field("partner") == partner.id)
+    served = (one for uitvoerder in config.alle_uitvoerders.values() for one in uitvoerder.gemeenten)
+    agreed = own.filter((pc.field("van") <= day) & ((pc.field("tot") >= day) | pc.field("tot").is_null()))
+    connected = {*(one.code for one in served if one.holds(day)), *agreed["gemeentecode"].to_pylist()}
     return Bestemmingen(
         postcodes=postcodes,
-        aangesloten=frozenset(one.code for one in served if one.holds(day)),
-        overeenkomsten=every.filter(pc.equal(every["partner"], partner.id)),
+        aangesloten=frozenset(connected if config.bediening_bekend else gemeenten.active(day)),
+        overeenkomsten=own,
         regels=config.regels,
     )
 
 
 def _wensen(config: Configuration, day: date) -> Callable[[str, str], Wensen] | None:
     """See Basis; None where no uitvoerder wishes anything, so that nobody needs to be asked."""
-    receivers = config.uitvoerders.values()
+    receivers = config.alle_uitvoerders.values()
     serving = (one for receiver in receivers for one in receiver.gemeenten)
     if not any(one.spoed_direct for one in receivers) and not any(_unwanted(one) for one in serving):
         return None
 
     def ask(code: str, sector: str) -> Wensen:
-        receiver = config.uitvoerders.get(config.uitvoerder_of(code, day, sector) or "")
+        receiver = config.alle_uitvoerders.get(config.uitvoerder_of(code, day, sector) or "")
         urgent = receiver.urgent_soorten if receiver and receiver.spoed_direct else None
         return Wensen(urgent, _unwanted(config.bediening_of(code, day, sector)))
 

@@ -33,7 +33,7 @@ class BuildResult:
 
     batches: int
     regels: int
-    stilgezet: list[str]
+    stilstand: list[str]
     bezet: list[str]
 
 
@@ -122,7 +122,6 @@ def _build_lots(
     done: _Done,
 ) -> None:
     earlier = history.earlier(exchange, waiting, night, codes)
-    names = {partner.id: partner.naam for partner in exchange.config.melders.values()}
     for lot in frozen.portions(waiting):
         found = frozen.rows(exchange, waiting, lot)
         proof.stop(exchange, found.wrong, nu)
@@ -132,7 +131,7 @@ def _build_lots(
             night=night,
             geleverd_op=nu(),
             bestand={row.id: row.bestand for row in lot},
-            partner_names=names,
+            partner_names=exchange.config.namen,
             earlier=earlier,
             terugkoppeling_dagen=exchange.config.uitlevering.terugkoppeling_dagen,
             urgent_soorten={row.id: exchange.config.uitvoerders[row.uitvoerder].urgent_soorten for row in lot},

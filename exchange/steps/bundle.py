@@ -47,7 +47,9 @@ class BundleResult:
 
 
 def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> BundleResult:
-    """Freeze `night`; what no uitvoerder serves, or can open, stays waiting and is named in the result.
+    """Freeze `night`; what no uitvoerder serves, or can open, stays waiting and is named in the result. What is
+    for one that is stopped waits as well; and while a file of one cannot be read, nobody can say that a gemeente has
+    none.
 
     Raises NightAhead for a night that has not come, and NightNeverFrozen for a past one of which nothing was frozen.
     """
@@ -62,18 +64,18 @@ def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Bundl
             else:  # spoed went out before this night
                 db.execute(nacht.update().where(nacht.c.nacht == night).values(bevroren_op=moment))
             verdeeld.take_out(db, night, waiting(db))
-            without = shut | _not_tonight(exchange, night)
+            without = shut | exchange.config.stilgezet.keys() | _not_tonight(exchange, night)
             members = _served(exchange, waiting(db), night, without)
             empty = [place for place in levering.empty_batches(exchange.config, night) if place[0] not in without]
             _freeze(exchange, db, night, NIGHT, members, empty)
             _open(db, night, NIGHT, exchange.config.uitvoerders.keys() - _not_tonight(exchange, night))
             batches, rows = _size(db, night, NIGHT)
             ledger.append(db, moment, "NACHT_BEVROREN", {"nacht": str(night), "batches": batches, "regels": rows})
-        left = [(row, receiver(exchange, row, night)) for row in waiting(db)]
+        left = waiting(db) if exchange.config.bediening_bekend else []
         return BundleResult(
             str(night),
             *_size(db, night, NIGHT),
-            sorted({gemeenten.current(row.gemeentecode, night) for row, id in left if id is None}),
+            sorted({gemeenten.current(row.gemeentecode, night) for row in left if not receiver(exchange, row, night)}),
             sorted(shut),
             _unchecked(db),
         )

@@ -10,16 +10,18 @@ and numbers. What is refused before it is read as rows, is so for the AVG (OpenP
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
-from exchange.configuration import Melder, Partij, Uitvoerder
+from exchange.configuration import Configuration, Melder, Partij, Uitvoerder
 from exchange.context import Exchange, local_date
 from exchange.faults import LeaseLost, StateConflict
 from exchange.pgp import PgpRefusal, Plaintext
@@ -52,17 +54,11 @@ def groups(exchange: Exchange, maximum: int, soort: Soort = Soort.SIGNALEN) -> l
 
     Those for whom one account delivered stand in one group: its answers are numbered one after another.
     """
-    size = sa.func.sum(aanlevering.c.grootte)
-    query = (
-        sa.select(aanlevering.c.partner, aanlevering.c.gemachtigde)
-        .where(aanlevering.c.soort.in_(soort.taken_along), aanlevering.c.staat == states.Aanlevering.OPGEHAALD)
-        .group_by(aanlevering.c.partner, aanlevering.c.gemachtigde)
-        .order_by(size.desc(), aanlevering.c.partner)
-    )
-    with exchange.register.connect() as db:
-        waiting = db.execute(query).all()
+    sizes: Counter[tuple[str, str | None]] = Counter()
+    for file in _waiting(exchange, aanlevering.c.soort.in_(soort.taken_along)):
+        sizes[file.partner, file.gemachtigde] += file.grootte
     together: list[tuple[set[str], list[str]]] = []  # accounts and partners, of which these partners have files
-    for partner, gemachtigde in waiting:
+    for partner, gemachtigde in sorted(sizes, key=lambda one: (-sizes[one], one[0])):
         ids, partners = {partner, gemachtigde or partner}, [partner]
         for one in [one for one in together if one[0] & ids]:
             together.remove(one)
@@ -98,18 +94,30 @@ def _check_all(
         if lease is None:
             busy += leases.who(exchange.register, name, party)
             return
-        for nr in _waiting(exchange, party):
-            yield _check_one(exchange, nr, lease, nu)
+        for file in _waiting(exchange, aanlevering.c.partner == party):
+            yield _check_one(exchange, file.nr, lease, nu)
 
 
-def _waiting(exchange: Exchange, party: str) -> list[int]:
+def _waiting(exchange: Exchange, which: sa.ColumnElement[bool]) -> list[sa.Row[Any]]:
+    """Files to check, but for those that wait with a party that is stopped."""
     query = (
-        sa.select(aanlevering.c.nr)
-        .where(aanlevering.c.partner == party, aanlevering.c.staat == states.Aanlevering.OPGEHAALD)
+        sa.select(aanlevering)
+        .where(which, aanlevering.c.staat == states.Aanlevering.OPGEHAALD)
         .order_by(aanlevering.c.nr)
     )
     with exchange.register.connect() as db:
-        return list(db.scalars(query))
+        files = db.execute(query).all()
+    return [file for file in files if not _stopped(exchange.config, file)]
+
+
+def _stopped(config: Configuration, file: sa.Row[Any]) -> bool:
+    """Whether the partner of a file, or the account that dropped it, is stopped; or may be."""
+    dropped_by = file.gemachtigde or file.partner
+    if {file.partner, dropped_by} & config.stilgezet.keys():
+        return True
+    account = config.partners.get(dropped_by)
+    day = local_date(file.opgehaald_op)
+    return account is not None and namens.may_be_stopped(config, account, file.bestand, day)
 
 
 def _check_one(exchange: Exchange, nr: int, lease: leases.Lease, nu: Callable[[], datetime]) -> states.Aanlevering:

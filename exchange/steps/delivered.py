@@ -129,12 +129,13 @@ def _by_file(exchange: Exchange, parts: list[sa.Row[Any]]) -> Iterator[tuple[sa.
     nrs = pa.array([row.signaal_nr for row in excluded], pa.int64())
     states_ = pa.array([row.staat for row in excluded], pa.string())
     divided = pa.array([row.signaal_nr for row in excluded if row.door_signaal_nr == row.signaal_nr], pa.int64())
-    names = {id: uitvoerder.naam for id, uitvoerder in exchange.config.uitvoerders.items()}
     for nr, members in by_file.items():
         destinations = pa.table(
             {
                 "bestemming": pa.array([part.bestemming for part in members], pa.string()),
-                "uitvoerder": pa.array([names.get(part.uitvoerder, part.uitvoerder) for part in members], pa.string()),
+                "uitvoerder": pa.array(
+                    [exchange.config.namen.get(part.uitvoerder, part.uitvoerder) for part in members], pa.string()
+                ),
                 "nacht": pa.array([part.nacht for part in members], pa.date32()),
                 "doorgezet_op": pa.array([part.gepubliceerd_op for part in members], pa.timestamp("us", "UTC")),
             }

@@ -42,7 +42,10 @@ def listing(config: Configuration, party: Partij, soort: Soort, day: date, conne
         listed = {file.name: file for file in (dropped if one is soort else _proeven(config, connection, dropped))}
         for name, file in sorted(listed.items()):
             complete = not name.endswith(READY) and f"{name}{READY}" in listed
-            partner = namens.recorded(config, party, name.removesuffix(READY), day)
+            meant = name.removesuffix(READY)
+            if namens.may_be_stopped(config, party, meant, day):
+                continue
+            partner = namens.recorded(config, party, meant, day)
             if _whole(file) and (complete or not namens.waits(config, partner)):
                 found[one, name] = file
     return found

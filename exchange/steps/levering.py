@@ -15,13 +15,14 @@ from transforms.lines import BOM
 
 
 def destination(config: Configuration, gemeentecode: str, sector: str, night: date) -> tuple[str, date] | None:
-    """Who receives what is accepted before `night`, and in which night; None where nobody serves the gemeente."""
+    """Who receives what is accepted before `night`, and in which night; None where nobody serves the gemeente. One that
+    is stopped receives it then if what is wrong is mended before."""
     for later in itertools.count():
         day = night + timedelta(days=later)
         receiver = config.uitvoerder_of(gemeenten.current(gemeentecode, day), day, sector)
         if receiver is None:
             return None
-        if config.uitvoerders[receiver].levering.levert_op(day):
+        if config.alle_uitvoerders[receiver].levering.levert_op(day):
             return receiver, day
     raise AssertionError("unreachable")
 

@@ -29,6 +29,20 @@ def recorded(config: Configuration, account: Partij, bestand: str, day: date) ->
     return account.id
 
 
+def may_be_stopped(config: Configuration, account: Partij, bestand: str, day: date) -> bool:
+    """Whether a file of this account has to wait, for it is or may be of a partner that is stopped: it bears that one's
+    name, or the name of nobody for whom the account may deliver at this moment."""
+    if not isinstance(account, Partner) or not (unsure := config.onzeker(account.id, day)):
+        return False
+    if any(form.fits(bestand) for form in unsure):
+        return True
+    try:
+        whose(config, account, bestand, day)
+    except FileRejected:
+        return True
+    return False
+
+
 def waits(config: Configuration, partner: str) -> bool:
     """Whether a file of this partner counts only when <name>.gereed stands beside it."""
     melder = config.melders.get(partner)

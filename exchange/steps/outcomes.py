@@ -123,7 +123,7 @@ def _with_places(exchange: Exchange, facts: pa.Table) -> pa.Table:
         batches = db.execute(went.where(batch.c.id.in_(pc.unique(facts["batch_id"]).to_pylist()))).all()
     file = pc.index_in(received, value_set=pa.array([row.nr for row in files], pa.int64()))
     place = pc.index_in(facts["batch_id"], value_set=pa.array([row.id for row in batches], pa.int64()))
-    names = {id: one.naam for id, one in exchange.config.uitvoerders.items()}
+    names = exchange.config.namen
     columns = {
         "bestand": pa.array([row.bestand for row in files], pa.string()).take(file),
         "sha256": pa.array([row.sha256 for row in files], pa.string()).take(file),

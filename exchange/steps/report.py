@@ -29,7 +29,7 @@ class ReportResult:
     zonder_machtiging: list[str]
     niet_gebouwd: list[str]
     onzeker: list[str]
-    stilgezet: list[str]
+    stilstand: list[str]
     bezet: list[str]
 
 
@@ -42,7 +42,7 @@ def report(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Repor
     moment, config = nu(), exchange.config
     with exchange.register.connect() as db:
         bundle.may_be_worked_on(db, night, moment)
-    hearing = {id: config.hoort(one, local_date(moment)) for id, one in config.melders.items()}
+    hearing = {id: config.hoort(one, local_date(moment)) for id, one in config.melders.items() if not config.wacht(one)}
     accounts = {id: account for id, account in hearing.items() if account}
     with ThreadPoolExecutor(2) as pool:  # gpg works on one answer while the next is made
         asked = {

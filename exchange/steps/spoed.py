@@ -25,7 +25,7 @@ class SpoedResult:
 
     batches: int
     regels: int
-    stilgezet: list[str]
+    stilstand: list[str]
     bezet: list[str]
 
 
@@ -43,7 +43,7 @@ def spoed(exchange: Exchange, nu: Callable[[], datetime]) -> SpoedResult:
     return SpoedResult(
         sum(one.batches for one in built),
         sum(one.regels for one in built),
-        [which for one in built for which in one.stilgezet],
+        [which for one in built for which in one.stilstand],
         sorted({which for one in built for which in one.bezet}),
     )
 

@@ -212,3 +212,19 @@ def test_what_a_retry_cannot_mend_fails_at_once_and_turns_the_run_red(tmp_path: 
     assert (tasks["pickup"]["staat"], tasks["pickup"]["poging"]) == ("failed", 1)
     assert tasks["alarm"]["staat"] == "failed"
     assert b"nachtpost.toml: dit bestand ontbreekt" in output
+
+
+@pytest.mark.long
+def test_a_party_that_is_stopped_is_named_in_red_when_the_work_for_all_others_is_done(tmp_path: Path) -> None:
+    sandbox = create(tmp_path / "zandbak", partners=2, uitvoerders=1, signalen=20, seed=7, wrong=False)
+    register.upgrade(f"sqlite:///{sandbox.folder}/var/register.sqlite")
+    (sandbox.config / "keys" / "huur-01.asc").unlink()
+    with serving(sandbox.folder):
+        runs, output = run_dags(tmp_path / "airflow", sandbox.config, "intake", "uitlevering")
+    assert [run["staat"] for run in runs] == ["failed"] * 2
+    red = [{one["taak"] for one in run["taken"] if one["staat"] == "failed"} for run in runs]
+    assert red == [{"publish", "alarm"}, {"report", "alarm"}]
+    assert "nachtpost config check noemt wat er mis is: huur-01 (1 fout)" in output.decode()
+    with open_exchange(sandbox.config) as exchange:
+        found = status(exchange)
+    assert (found["balans"]["regels"], found["balans"]["doorgezet"]) == (10, 10)

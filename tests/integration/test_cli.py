@@ -24,6 +24,7 @@ from exchange.cli import app
 from exchange.cli.door import refuse
 from exchange.context import local_date
 from exchange.faults import (
+    AccountUnknown,
     BalanceFault,
     ConfigurationFault,
     DemoFault,
@@ -172,7 +173,7 @@ def test_problems_are_listed_with_file_place_and_mend(config: Path) -> None:
     data = run_json("config", "check", "--config", config, code=2)
 
     assert data["klopt"] is False
-    assert {"file", "place", "problem", "mend"} == set(data["problemen"][0])
+    assert {"file", "place", "problem", "mend", "partijen"} == set(data["problemen"][0])
     assert "exchange.naam" in {problem["place"] for problem in data["problemen"]}
     assert "Dit klopt niet" in run("config", "check", "--config", config, code=2)
 
@@ -377,6 +378,7 @@ FAULTS: list[tuple[Fault, int]] = [
     (ConfigurationFault([]), 2),
     (ReferenceFault("f", "r"), 2),
     (PartyUnreachable("zuid", "timeout"), 3),
+    (AccountUnknown("zuid", "r", "m"), 3),
     (RequestRefused("zuid", "het hernoemen van een bestand", 4), 3),
     (UploadIncomplete("zuid", 0, 4), 3),
     (OutOfTime("zuid", 300), 3),

@@ -204,3 +204,34 @@ def test_nobody_hears_for_a_partner_without_an_account_while_no_machtiging_holds
 def _check(exchange: Exchange, clock: Clock) -> None:
     for group in check.groups(exchange, 2):
         check.check(exchange, group, clock)
+
+
+def test_files_that_may_be_of_a_partner_that_is_stopped_wait_wherever_they_were_dropped(exchange, clock, rows):
+    file = exchange.config.folder / "partners" / f"{HUUR}.toml"
+    held = exchange.config.folder / "machtigingen.csv"
+    whole, lines = file.read_text(), held.read_text()
+    own, huur = (
+        drop(exchange, KOEPEL, KOEPEL, 1, as_csv(rows[KOEPEL])),
+        drop(exchange, KOEPEL, HUUR, 1, as_csv(rows[HUUR])),
+    )
+    water = drop(exchange, KOEPEL, WATER, 1, as_csv(rows[WATER]))
+    nobodys = inbox(exchange, KOEPEL) / "Export huur.pgp"  # as files of HUUR may be called, for all that we know
+    shutil.copy(inbox(exchange, KOEPEL) / huur, nobodys)
+    pickup.pickup(exchange, clock)  # some of it was here before anything was wrong
+    for name in (own, huur, water):
+        drop(exchange, KOEPEL, name.split("_")[2], 2, as_csv(rows[KOEPEL]))
+    for wrong in ((file, whole + "[["), (held, lines.replace(f"{DAY};raamcontract", f"{DAY};;raamcontract"))):
+        wrong[0].write_text(wrong[1])
+        with open_exchange(exchange.config.folder) as broken:
+            assert set(broken.config.stilgezet) == {HUUR}
+            night(broken, clock)
+        assert {name for name, found in stands(exchange).items() if found[2] or found[3]} >= {own, water}
+        waiting = {row["bestand"] for row in status(exchange)["aanleveringen"] if row["staat"] == "OPGEHAALD"}
+        assert waiting == {huur, nobodys.name}
+        assert {path.name for path in inbox(exchange, KOEPEL).glob("*.pgp")} == {files.file_name(HUUR, DAY, 2)}
+        file.write_text(whole)
+        held.write_text(lines)
+    night(exchange, clock)
+    assert stands(exchange)[huur] == (HUUR, KOEPEL, None, len(rows[HUUR]))
+    assert stands(exchange)[nobodys.name][2] == "E-BST-08"
+    assert stands(exchange)[files.file_name(HUUR, DAY, 2)][:2] == (HUUR, KOEPEL)

@@ -13,8 +13,10 @@ import sqlalchemy as sa
 from exchange.context import Exchange, open_exchange
 from exchange.faults import ConfigurationFault, StateConflict
 from exchange.register import leases
+from exchange.register.aanleveringen import Soort
 from exchange.register.tables import aanlevering, nacht, zending
 from exchange.sandbox import files
+from exchange.sandbox.create import read_expected
 from exchange.status import status
 from exchange.steps import build, bundle, check, pickup, publish, report, spoed
 from tests.integration.test_night import (
@@ -23,6 +25,7 @@ from tests.integration.test_night import (
     clock,
     encryption_key_expires,
     exchange,
+    night,
     root,
     template,
 )
@@ -214,3 +217,68 @@ def test_the_list_of_gemeenten_is_there_every_day_also_after_a_visit_that_stoppe
     publish.publish(exchange, clock)
     assert [path.name for path in folder.iterdir() if "aansluitlijst" in path.name] == ["aansluitlijst.csv"]
     assert (folder / "aansluitlijst.csv").read_text() == listed
+
+
+def test_what_was_picked_up_or_frozen_waits_with_its_party(exchange, clock):
+    config = exchange.config.folder
+    keys = {id: (config / "keys" / f"{id}.asc").read_bytes() for id in ("energie-02", "uitvoerder-01")}
+    pickup.pickup(exchange, clock)
+    (config / "keys" / "energie-02.asc").write_text("geen sleutel")
+    with open_exchange(config) as changed:
+        assert "energie-02" not in {id for group in check.groups(changed, 3) for id in group}
+        check.check(changed, ["energie-02", "huur-01", "water-03"], clock)
+        standing = {(row["partner"], row["staat"]) for row in status(changed)["aanleveringen"]}
+        assert ("energie-02", "OPGEHAALD") in standing
+        assert {staat for partner, staat in standing if partner == "energie-02"} == {"OPGEHAALD"}
+        bundle.bundle(changed, DAY, clock)
+    (config / "keys" / "energie-02.asc").write_bytes(keys["energie-02"])
+    (config / "keys" / "uitvoerder-01.asc").unlink()
+    with open_exchange(config) as changed:
+        check.check(changed, ["energie-02"], clock)
+        build.build(changed, DAY, build.shards(changed, DAY, 1)[0], clock)
+        publish.publish(changed, clock)
+        reported = report.report(changed, DAY, clock)
+        mine = {row["gemeentecode"] for row in status(changed)["batches"] if row["uitvoerder"] == "uitvoerder-01"}
+        assert {one.split()[1] for one in reported.niet_gebouwd} == mine
+        assert manifests(changed) == ["uitvoerder-02", "uitvoerder-03"]
+    (config / "keys" / "uitvoerder-01.asc").write_bytes(keys["uitvoerder-01"])
+    with open_exchange(config) as mended:
+        build.build(mended, DAY, build.shards(mended, DAY, 1)[0], clock)
+        publish.publish(mended, clock)
+        assert report.report(mended, DAY, clock).niet_gebouwd == []
+        assert {row["staat"] for row in status(mended)["aanleveringen"] if row["partner"] == "energie-02"} >= {
+            "GECONTROLEERD"
+        }
+
+
+def test_what_is_for_a_gemeente_that_nobody_serves_by_mistake_is_accepted_and_waits(exchange, clock):
+    file = exchange.config.folder / "uitvoerders" / "uitvoerder-02.toml"
+    whole = file.read_text()
+    file.write_text("\n[[gemeenten]]\n".join(whole.split("\n[[gemeenten]]\n")[:2]))
+    with open_exchange(exchange.config.folder) as gaps:
+        assert gaps.config.problemen and not gaps.config.stilgezet
+        pickup.pickup(gaps, clock)
+        check.check(gaps, sorted(gaps.config.partners), clock)
+        bundled = bundle.bundle(gaps, DAY, clock)
+        refused = sum(row["afgekeurd"] for row in status(gaps)["aanleveringen"])
+    assert refused == sum(expected["fout"] for expected in read_expected(root(exchange)))
+    assert bundled.zonder_uitvoerder
+    file.write_text(whole)
+    clock.now += timedelta(days=1)
+    again = bundle.bundle(exchange, DAY + timedelta(days=1), clock)
+    assert (again.zonder_uitvoerder, again.regels > 0) == ([], True)
+
+
+def test_an_airflow_connection_that_is_not_there_stops_its_party_alone(exchange, clock, monkeypatch):
+    file = exchange.config.folder / "uitvoerders" / "uitvoerder-01.toml"
+    lines = [line for line in file.read_text().splitlines() if not line.startswith(("host =", "poort", "gebruiker"))]
+    file.write_text("\n".join(lines).replace("[sftp]", '[sftp]\nverbinding = "weg"'))
+    monkeypatch.setenv("AIRFLOW_HOME", str(root(exchange)))
+    with open_exchange(exchange.config.folder) as changed:
+        night(changed, clock)
+        reported = report.report(changed, DAY, clock)
+        assert (reported.uitgesteld, reported.niet_gebouwd) == (["uitvoerder-01"], [])
+        with changed.register.connect() as db:
+            assert db.scalar(sa.select(nacht.c.gesloten_op)) is not None
+        told = pickup.pickup(changed, clock, Soort.TERUGKOPPELING)
+        assert (told.onbereikbaar, told.mislukt) == (["uitvoerder-01"], [])

@@ -256,19 +256,19 @@ def test_a_batch_of_which_rows_are_gone_stands_still_alone_and_goes_when_they_ar
     rewritten(exchange, nr, lambda table: table.slice(1))
     [codes] = build.shards(exchange, DAY, 1)
     built = build.build(exchange, DAY, codes, clock)
-    [stopped] = built.stilgezet
+    [stopped] = built.stilstand
     assert built.batches == len(codes) - 1
     [left] = [row for row in batches_of(exchange, nr) if f"batch {row.id}" == stopped]
     publish.publish(exchange, clock)
     told = report.report(exchange, DAY, clock)
-    assert (told.klopt, told.niet_gebouwd, told.stilgezet) == (True, [f"{DAY} {left.gemeentecode}"], [stopped])
+    assert (told.klopt, told.niet_gebouwd, told.stilstand) == (True, [f"{DAY} {left.gemeentecode}"], [stopped])
     assert {id for id in exchange.config.uitvoerders if not manifest(exchange, id)} == {left.uitvoerder}
     assert build.build(exchange, DAY, codes, clock).batches == 0  # nobody tries it again and again
 
     wanted = Onderwerp(Soort.BATCH, left.id)
     assert proof.resume(exchange, wanted, "gok", clock).verschilt == [stopped]
     proof.resume(exchange, wanted, "dan maar zonder", clock, toch=True)
-    assert build.build(exchange, DAY, codes, clock).stilgezet == [stopped]  # no word makes a whole batch
+    assert build.build(exchange, DAY, codes, clock).stilstand == [stopped]  # no word makes a whole batch
     with exchange.work._store.put_atomic(name) as sink:
         sink.write(whole)
     assert proof.resume(exchange, wanted, "teruggezet", clock).opgeheven == [stopped]
@@ -341,7 +341,7 @@ def test_rows_that_are_in_no_aanlevering_any_more_stop_everything_answers_too(ex
 
     assert proof.resume(exchange, None, "gewist op verzoek", clock).verschilt == ["alles"]
     assert proof.resume(exchange, None, "gewist op verzoek", clock, toch=True).opgeheven == ["alles"]
-    assert report.report(exchange, today, clock).stilgezet == []
+    assert report.report(exchange, today, clock).stilstand == []
     assert all(manifest(exchange, id)[1:] for id in exchange.config.uitvoerders)
     clock.now += timedelta(days=1)
     night(exchange, clock)  # and the next one starts from what is
@@ -361,8 +361,8 @@ def test_urgent_rows_that_are_not_those_that_were_frozen_stand_still_and_do_not_
             nr = db.scalar(sa.select(partij.c.aanlevering_nr).where(partij.c.spoed).limit(1))
         assert bundle.bundle_spoed(direct, clock) is not None
         rewritten(direct, nr, lambda table: table.filter(pc.invert(table["spoed"])))
-        assert spoed.spoed(direct, clock).stilgezet
-        assert spoed.spoed(direct, clock).stilgezet == []
+        assert spoed.spoed(direct, clock).stilstand
+        assert spoed.spoed(direct, clock).stilstand == []
         assert status(direct)["stilstand"]
 
 

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from exchange.context import local_date, open_exchange
+from exchange.faults import PgpFault
 from exchange.pgp import Keyring, generate
 from exchange.register.aanleveringen import Soort
 from exchange.register.tables import zending
@@ -75,3 +76,17 @@ def test_everything_that_goes_out_is_for_the_first_key_that_can_encrypt(exchange
     folder = root(exchange)
     for row in sent:
         assert files.open_file(folder, row.ontvanger, folder / "sftp" / row.ontvanger / row.map / row.naam)
+
+
+def test_a_key_file_that_gpg_cannot_read_to_its_end_costs_nobody_else(gpg):
+    well, revoked, later = gpg.key("well"), gpg.key("revoked"), gpg.key("later", ago=-40 * DAY)
+    gpg.subkey(well)
+    gpg.revoke(revoked)
+    half = gpg.run("--export", revoked)[:-9]
+    secret, _, own = generate("exchange")
+    with Keyring.open(
+        secret, own, [gpg.public(revoked), half, b"geen sleutel", gpg.public(later), gpg.public(well)]
+    ) as ring:
+        assert ring.can_encrypt(well, datetime.now(UTC))
+    with pytest.raises(PgpFault), Keyring.open(secret, own, [b"geen sleutel"]):
+        pytest.fail("not a single key was read, and nobody was told")

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from exchange.configuration import Bediening, Configuration, Partner, Uitvoerder
 from exchange.configuration.agreements import SCHEMA, Agreements
-from exchange.configuration.machtigingen import Machtiging
+from exchange.configuration.machtigingen import Machtiging, Machtigingen
 from exchange.configuration.opvolging import succeeded
 from exchange.configuration.regelbestand import Regel
 from exchange.configuration.regels import Regels
@@ -16,7 +16,7 @@ from exchange.steps.aansluitlijst import lines, served
 from schemas.aansluitlijst import Aansluitlijst
 
 DAY = date(2026, 7, 1)
-WOONZO = Partner.model_construct(id="woonzo", sectoren=("Huur", "Energie"))
+WOONZO = Partner.model_construct(id="woonzo", naam="Woonzo", sectoren=("Huur", "Energie"))
 ZUID = (Bediening(code="0363", van=date(2021, 1, 1), tot=date(2026, 12, 31)), Bediening(code="0402", van=DAY))
 NOORD = (
     Bediening(code="0363", van=date(2027, 1, 1)),
@@ -43,13 +43,13 @@ def listed(
         for id, serving in (("zuid", ZUID), ("noord", NOORD))
     }
     written = Agreements(pa.Table.from_pylist(list(agreements), SCHEMA), list(range(2, 2 + len(agreements))), [])
-    others = {id: Partner.model_construct(id=id, sectoren=("Huur",)) for id in ("klein", "vorig")}
+    others = {id: Partner.model_construct(id=id, naam=id, sectoren=("Huur",)) for id in ("klein", "vorig")}
     config = Configuration(
         Path(),
-        partners={"woonzo": WOONZO, **others},
-        uitvoerders=uitvoerders,
+        alle_melders={"woonzo": WOONZO, **others},
+        alle_uitvoerders=uitvoerders,
         overeenkomsten=succeeded(written).table,
-        machtigingen=machtigingen,
+        machtigingen=Machtigingen(machtigingen),
         regels=Regels(regels),
         **dict.fromkeys(names),
     )

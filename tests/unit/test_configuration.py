@@ -12,10 +12,13 @@ from datetime import date, time
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from exchange.configuration import Configuration, load
 from exchange.faults import ConfigurationFault, Problem
 from schemas import gemeenten
+from tests.keys import cheap
 
 HOSTKEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDgQ2mTrdRy3WsM4fQXbQvWwfJLnkq0lmT0nXQeRzq1p"
 PARTY = """id = "{id}"
@@ -36,6 +39,11 @@ referentie = "referentie"
 opslagsleutel = "keys/opslag.key"
 hashsleutels = [{{ id = 1, bestand = "keys/hash-1.key" }}]
 """
+SSH = (
+    Ed25519PrivateKey.generate()
+    .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption())
+    .decode()
+)
 HEADER = "partner;gemeentecode;van;tot;soorten;geboortedatum;verklaring_van\n"
 
 
@@ -82,7 +90,7 @@ def folder(tmp_path: Path, keys: Keys) -> Path:
     (tmp_path / "overeenkomsten.csv").write_text(HEADER + "woonzo;0363;2021-01-01;;;N;\n")
     for name, content in (
         ("exchange-secret.asc", keys.secret["exchange"]),
-        ("exchange_ed25519", "an SSH key\n"),
+        ("exchange_ed25519", SSH),
         ("opslag.key", b64encode(os.urandom(32)).decode()),
         ("hash-1.key", b64encode(os.urandom(32)).decode()),
     ):
@@ -109,10 +117,14 @@ def change(folder: Path, file: str, old: str, new: str) -> None:
 
 
 def problems(folder: Path) -> list[Problem]:
-    with pytest.raises(ConfigurationFault) as caught:
-        load(folder)
-    assert all(problem.problem and problem.mend and problem.file for problem in caught.value.problems)
-    return caught.value.problems
+    """All that is wrong, be it about the whole or about some parties."""
+    try:
+        found = list(load(folder).problemen)
+    except ConfigurationFault as fault:
+        found = fault.problems
+    assert found
+    assert all(problem.problem and problem.mend and problem.file for problem in found)
+    return found
 
 
 def only(folder: Path) -> Problem:
@@ -382,7 +394,11 @@ def test_a_storage_key_must_be_32_bytes(folder: Path) -> None:
 
 
 def test_a_partner_and_an_uitvoerder_cannot_share_an_id(folder: Path, keys: Keys) -> None:
-    write_party(folder, "partners", "zuid", keys, 'sectoren = ["Huur"]\n')
+    write_party(folder, "partners", "zuid", keys, 'sectoren = ["Huur"]\n', key="stranger")
+    change(folder, "partners/zuid.toml", "sftp.zuid", "sftp.anders")
+    (folder / "keys" / "zuid.asc").write_text(keys.public["zuid"])
+    (folder / "keys" / "anders.asc").write_text(keys.public["stranger"])
+    change(folder, "partners/zuid.toml", "keys/zuid.asc", "keys/anders.asc")
 
     assert only(folder).file == "uitvoerders/zuid.toml"
 
@@ -523,11 +539,13 @@ def test_a_country_can_be_read(folder: Path, keys: Keys) -> None:
     codes = sorted(gemeenten.active(date(2023, 1, 1)))[:330]
     (folder / "partners" / "woonzo.toml").unlink()
     (folder / "uitvoerders" / "zuid.toml").unlink()
-    for at in range(308):
-        write_party(folder, "partners", f"p-{at}", keys, 'sectoren = ["Huur"]\n', key="stranger")
-    for at, code in enumerate(codes):
-        more = f'gemeenten = [{{ code = "{code}", van = 2023-01-01 }}]\n'
-        write_party(folder, "uitvoerders", f"u-{at}", keys, more, key="stranger")
+    every = {f"p-{at}": 'sectoren = ["Huur"]\n' for at in range(308)}
+    every |= {f"u-{at}": f'gemeenten = [{{ code = "{code}", van = 2023-01-01 }}]\n' for at, code in enumerate(codes)}
+    for id, more in every.items():
+        public, fingerprint = cheap(id)
+        (folder / "keys" / f"{id}.asc").write_bytes(public)
+        kind = "partners" if id.startswith("p") else "uitvoerders"
+        (folder / kind / f"{id}.toml").write_text(more + PARTY.format(id=id, hostkey=HOSTKEY, fingerprint=fingerprint))
     agreements(folder, *(f"p-{at % 308};{codes[at // 308]};2023-01-01;;;N;" for at in range(20_000)))
 
     config: Configuration = load(folder)

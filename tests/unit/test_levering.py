@@ -35,7 +35,7 @@ def receiver(id: str = "zuid", van: date = date(2026, 1, 1), tot: date | None = 
 
 def configuration(*uitvoerders: Uitvoerder) -> Configuration:
     rest = dict.fromkeys(("exchange", "opslag", "intake", "uitlevering", "pgp", "monitor", "overeenkomsten", "regels"))
-    return Configuration(Path(), partners={}, uitvoerders={one.id: one for one in uitvoerders}, **rest)
+    return Configuration(Path(), alle_melders={}, alle_uitvoerders={one.id: one for one in uitvoerders}, **rest)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from exchange.configuration import Melder, Partner, Vertegenwoordigde
-from exchange.configuration.machtigingen import Machtiging, check_answered, read
+from exchange.configuration.machtigingen import Machtiging, Machtigingen, check_answered, read
 
 HOSTKEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDgQ2mTrdRy3WsM4fQXbQvWwfJLnkq0lmT0nXQeRzq1p"
 HEADER = "gemachtigde;partner;vanaf;tot;bron"
@@ -39,13 +39,13 @@ MELDERS: dict[str, Melder] = {
 def reading(tmp_path: Path, *lines: str, header: str = HEADER) -> tuple[tuple[Machtiging, ...], list[tuple[str, str]]]:
     path = tmp_path / "machtigingen.csv"
     path.write_text("\n".join((header, *lines)) + "\n", encoding="utf-8-sig")
-    found, problems = read(path, MELDERS, MELDERS)
-    assert all(one.file == "machtigingen.csv" and one.mend for one in problems)
-    return found, [(one.place, one.problem) for one in problems]
+    found = read(path, MELDERS, MELDERS)
+    assert all(one.file == "machtigingen.csv" and one.mend for one in found.problems)
+    return found.geldig, [(one.place, one.problem) for one in found.problems]
 
 
 def test_without_the_file_every_account_delivers_for_itself_only(tmp_path: Path) -> None:
-    assert read(tmp_path / "machtigingen.csv", MELDERS, MELDERS) == ((), [])
+    assert read(tmp_path / "machtigingen.csv", MELDERS, MELDERS) == Machtigingen()
 
 
 def test_a_machtiging_holds_on_both_its_days_and_between(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_names_of_one_account_can_be_told_apart(tmp_path: Path) -> None:
 def test_whoever_has_no_account_names_one_that_may_deliver_for_it() -> None:
     def said(melder: Vertegenwoordigde, *held: Machtiging) -> list[str]:
         melders = {id: one for id, one in MELDERS.items() if id != "klein"} | {melder.id: melder}
-        return [one.problem for one in check_answered(melders, melders, held)]
+        return [one.problem for one in check_answered(melders, melders, Machtigingen(held))]
 
     held = Machtiging("koepel", "nieuw", date(2026, 1, 1), date.max, "brief")
     assert said(without_account("nieuw", "koepel"), held) == []

@@ -25,7 +25,7 @@ def written(folder: Path, *lines: str) -> Path:
 
 
 def load(folder: Path, *lines: str) -> Regels:
-    found, problems = read(written(folder, *lines), PARTNERS, LIVES, lambda partner, code: True)
+    found, problems = read(written(folder, *lines), PARTNERS, PARTNERS, LIVES, lambda partner, code: True)
     assert problems == []
     return Regels(found)
 
@@ -139,7 +139,7 @@ def test_days_on_which_a_gemeente_may_be_told_of_an_experimental_sector(tmp_path
     ],
 )
 def test_a_line_that_is_wrong_is_named_with_its_mend(tmp_path: Path, line: str, said: str, mend: str) -> None:
-    _, [problem] = read(written(tmp_path, line), PARTNERS, LIVES, lambda partner, code: True)
+    _, [problem] = read(written(tmp_path, line), PARTNERS, PARTNERS, LIVES, lambda partner, code: True)
     assert (problem.file, problem.place) == ("regels.csv", "regel 2")
     assert said in problem.problem
     assert mend in problem.mend
@@ -147,7 +147,7 @@ def test_a_line_that_is_wrong_is_named_with_its_mend(tmp_path: Path, line: str, 
 
 def test_a_deviation_needs_an_overeenkomst(tmp_path: Path) -> None:
     line = "drempel_euro;;0363;woonzo;2026-01-01;;50,00;;besluit"
-    _, [problem] = read(written(tmp_path, line), PARTNERS, LIVES, lambda partner, code: False)
+    _, [problem] = read(written(tmp_path, line), PARTNERS, PARTNERS, LIVES, lambda partner, code: False)
     assert "geen overeenkomst" in problem.problem
 
 
@@ -160,19 +160,19 @@ def test_a_deviation_needs_an_overeenkomst(tmp_path: Path) -> None:
 )
 def test_lines_for_the_same_thing_neither_overlap_nor_leave_a_gap(tmp_path: Path, second: str, said: str) -> None:
     lines = ["drempel_euro;;0363;;2026-01-01;2026-06-30;50,00;;besluit", f"drempel_euro;;0363;;{second};;besluit"]
-    _, [problem] = read(written(tmp_path, *lines), PARTNERS, LIVES, lambda partner, code: True)
+    _, [problem] = read(written(tmp_path, *lines), PARTNERS, PARTNERS, LIVES, lambda partner, code: True)
     assert problem.place == "regel 3"
     assert said in problem.problem
 
 
 def test_a_wrong_header_is_named(tmp_path: Path) -> None:
     (tmp_path / "regels.csv").write_text("regel;sector\n")
-    _, [problem] = read(tmp_path, PARTNERS, LIVES, lambda partner, code: True)
+    _, [problem] = read(tmp_path, PARTNERS, PARTNERS, LIVES, lambda partner, code: True)
     assert HEADER in problem.mend
 
 
 def test_without_the_file_the_rules_of_the_country_are_all(tmp_path: Path) -> None:
-    assert read(tmp_path, PARTNERS, LIVES, lambda partner, code: True) == ([], [])
+    assert read(tmp_path, PARTNERS, PARTNERS, LIVES, lambda partner, code: True) == ([], [])
 
 
 def test_a_last_day_at_the_end_of_time_is_none(tmp_path: Path) -> None:
