@@ -173,13 +173,12 @@ def close(
         signalen.insert(db, terugkoppeling, block)
     if told:
         db.execute(te_melden.insert().from_select(["aanlevering_nr", "partner"], _concerned(file.nr)))
+        terugkoppelingen.settle(db, file.nr, nu)  # before the ledger is locked: publish takes them in that order too
     outbox.take_numbers(db, file.afzender, file.reeks, first_number, numbers)
     outbox.add(db, nu, answers)
     counts = {"regels": verdict.regels, "aanvaard": verdict.aanvaard, "afgekeurd": verdict.afgekeurd}
     event = event_of(file.soort, verdict.staat)
     ledger.append(db, nu, event, {"aanlevering": file.nr, "code": verdict.code, **counts})
-    if told:
-        terugkoppelingen.settle(db, file.nr, nu)
 
 
 def event_of(soort: Soort, staat: states.Aanlevering) -> str:

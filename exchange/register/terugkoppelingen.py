@@ -95,7 +95,7 @@ def of_meldingen(db: sa.Connection, uitvoerder: str, bits: Numbers) -> pa.Table:
 
 def settle(db: sa.Connection, nr: int, nu: datetime) -> None:
     """Whoever tells about a signaal, has it: what was ONZEKER of the zendingen that the terugkoppeling `nr` is about,
-    was collected. Call it last."""
+    was collected."""
     query = (
         sa.select(zending.c.id)
         .select_from(terugkoppeling)

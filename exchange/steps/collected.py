@@ -97,7 +97,15 @@ def _moved(levering: Levering, folder: str) -> str:
 
 
 def _shown(connection: Connection, folders: Collection[str]) -> dict[str, dict[str, RemoteFile]]:
-    """What stands in each folder, by name. A folder that is not there says nothing of its files: the account may have
-    been moved."""
-    listed = {folder: connection.listing(folder) for folder in sorted(folders)}
-    return {folder: {file.name: file for file in files} for folder, files in listed.items() if files is not None}
+    """What stands in each folder, by name. A folder that is not there, or may not be read, says nothing of its files:
+    the account may have been moved."""
+    shown = {}
+    for folder in sorted(folders):
+        try:
+            files = connection.listing(folder)
+        except FileFault as fault:
+            log.warning("%s", sentence(fault))
+            continue
+        if files is not None:
+            shown[folder] = {file.name: file for file in files}
+    return shown

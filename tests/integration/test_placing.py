@@ -212,3 +212,17 @@ def _doorgezet(world: World, partner: str) -> list[dict[str, str]]:
     folder = root(world.exchange) / "sftp" / partner / "terugmelding"
     rows = [row for path in folder.glob("VS_DOORGEZET_*") for row in opened(world.exchange, partner, path)]
     return [row for row in rows if row["niveau"] == "REGEL"]
+
+
+@ANY_REGISTER
+def test_a_folder_that_may_not_be_read_hides_only_what_is_in_it(world):
+    world.publish()
+    first, *_, last = world.batches()
+    assert first.map != last.map
+    world.path(last).unlink()  # collected
+    world.accounts[ONE].habits = {"listing": refuses(3, where=first.map)}
+    world.path(world.batches(soort="MANIFEST")[0]).unlink()
+    with world.exchange.register.begin() as db:  # something to visit them for
+        db.execute(zending.update().where(zending.c.id == first.id).values(staat="GEUPLOAD"))
+    assert world.publish().opgehaald == 2
+    assert {row.id: row.staat for row in world.batches()}[last.id] == "OPGEHAALD"
