@@ -28,7 +28,8 @@ class Register(sa.Engine):
 
 def engine(url: str) -> Register:
     """An engine on `url`."""
-    made = sa.create_engine(url, pool_pre_ping=True, hide_parameters=True)  # an exception shows no row
+    # our threads are the bound, not the pool: one that waits for a writer must not cost another its connection
+    made = sa.create_engine(url, max_overflow=-1, pool_pre_ping=True, hide_parameters=True)  # exceptions show no row
     register = Register(made.pool, made.dialect, made.url, hide_parameters=True)
     if made.dialect.name == "sqlite":
         sa.event.listen(register, "connect", _prepare_sqlite)

@@ -95,7 +95,7 @@ def of_meldingen(db: sa.Connection, uitvoerder: str, bits: Numbers) -> pa.Table:
 
 def settle(db: sa.Connection, nr: int, nu: datetime) -> None:
     """Whoever tells about a signaal, has it: what was ONZEKER of the zendingen that the terugkoppeling `nr` is about,
-    was collected."""
+    was collected. Raises StateConflict where a beheerder had one sent again meanwhile: then it must be judged anew."""
     query = (
         sa.select(zending.c.id)
         .select_from(terugkoppeling)
@@ -103,10 +103,11 @@ def settle(db: sa.Connection, nr: int, nu: datetime) -> None:
         .join(partij, vervolg.of(signaal, partij))
         .join(batch, batch.c.id == partij.c.batch_id)
         .join(zending, zending.c.id == batch.c.zending_id)
-        .where(terugkoppeling.c.aanlevering_nr == nr, zending.c.staat == states.Zending.ONZEKER)
+        .where(terugkoppeling.c.aanlevering_nr == nr, zending.c.staat.not_in(PUBLISHED))
         .distinct()
     )
-    outbox.move(db, db.scalars(query).all(), states.Zending.OPGEHAALD, nu)
+    # of anything but ONZEKER it says that it cannot become so
+    outbox.move(db, [row.id for row in db.execute(query)], states.Zending.OPGEHAALD, nu)
 
 
 def newest(db: sa.Connection, nrs: Sequence[int]) -> pa.Table:

@@ -143,7 +143,7 @@ class Connection:
         `size` bytes are, StoreFault when `content` cannot be read."""
         with self._asking("het schrijven van een bestand"):
             with self._session.writing(self._path(path)) as handle:
-                self._session.write(handle, _read(content, path))
+                self._session.write(handle, _read(content))
             try:
                 arrived = self._session.look(self._path(path)).st_size
             except Absent:
@@ -255,12 +255,12 @@ class Connection:
         return f"{self._base.rstrip('/')}/{path}"
 
 
-def _read(content: BinaryIO, name: str) -> Iterator[bytes]:
+def _read(content: BinaryIO) -> Iterator[bytes]:
     while True:
         try:
             data = content.read(SAFE)
         except OSError as error:  # ours, not the party's
-            raise StoreFault(name, type(error).__name__) from error
+            raise StoreFault("het archief", type(error).__name__) from error  # not the name: a party may have chosen it
         if not data:
             return
         yield data

@@ -27,9 +27,8 @@ from transforms import csvbytes
 from transforms import terugkoppeling as feedback
 
 
-def due(exchange: Exchange, db: sa.Connection, moment: datetime) -> dict[str, list[sa.Row[Any]]]:
-    """Per uitvoerder (id) the rounds whose manifest can be made: every batch stands there, its hour has come and its
-    key can encrypt."""
+def owed(exchange: Exchange, db: sa.Connection, moment: datetime) -> dict[str, list[sa.Row[Any]]]:
+    """Per uitvoerder (id) the rounds that are owed a manifest: every batch stands there, and its hour has come."""
     missing = (
         sa.select(batch.c.id)
         .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
@@ -44,19 +43,24 @@ def due(exchange: Exchange, db: sa.Connection, moment: datetime) -> dict[str, li
     found: dict[str, list[sa.Row[Any]]] = {}
     for row in db.execute(open_.order_by(ronde.c.uitvoerder, ronde.c.nacht, ronde.c.volgnr)):
         receiver = exchange.config.uitvoerders.get(row.uitvoerder)
-        if receiver and moment >= receiver.levering.niet_voor(row.nacht) and exchange.receiving_key(receiver, moment):
+        if receiver is None or moment >= receiver.levering.niet_voor(row.nacht):  # without one somebody must be told
             found.setdefault(row.uitvoerder, []).append(row)
     return found
 
 
-def make(visit: Visit) -> None:
-    """Make what is due for the receiver of this visit, and put it in the outbox."""
+def make(visit: Visit) -> tuple[int, int]:
+    """Make what the receiver of this visit is owed, and put it in the outbox: how many were made, and how many wait
+    until it has a key that can encrypt."""
     if not isinstance(visit.receiver, Uitvoerder):
-        return
+        return 0, 0
+    moment = visit.nu()
     with visit.exchange.register.connect() as db:
-        rounds = due(visit.exchange, db, visit.nu()).get(visit.receiver.id, [])
+        rounds = owed(visit.exchange, db, moment).get(visit.receiver.id, [])
+    if not rounds or visit.exchange.receiving_key(visit.receiver, moment) is None:
+        return 0, len(rounds)
     for row in rounds:
         _make(visit, visit.receiver, row.nacht, row.volgnr)
+    return len(rounds), 0
 
 
 def _make(visit: Visit, receiver: Uitvoerder, night: date, volgnr: int) -> None:

@@ -12,7 +12,8 @@ stands under both names decides, with the intent:
 | nothing | nothing, or not whole | no, or refused | GEBOUWD: the same bytes once more |
 | anything else | | yes, and it was not refused | ONZEKER: it may have been collected, and nobody can see |
 
-A server that refuses one file, or will not say what stands there, keeps none of the others waiting.
+A refusal is believed: what was refused and stands nowhere, was lost, and goes once more. A server that refuses one
+file, or will not say what stands there, and a file of ours that cannot be read, keep none of the others waiting.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from exchange.faults import FileFault, TargetExists
+from exchange.faults import FileFault, StoreFault, TargetExists
 from exchange.register import outbox, states
 from exchange.sentences import sentence
 from exchange.steps import collected
@@ -101,10 +102,10 @@ class _Lot:
         for row in rows:
             try:
                 work(row)
-            except (FileFault, TargetExists) as fault:
+            except (FileFault, StoreFault, TargetExists) as fault:
                 # never the name: an answer is named after a file that the partner may have named after somebody
                 taken = "een ander bestand heeft de naam van het onze; er is niets overschreven"
-                said = sentence(fault) if isinstance(fault, FileFault) else f"{self.visit.receiver.id}: {taken}"
+                said = sentence(fault) if not isinstance(fault, TargetExists) else f"{self.visit.receiver.id}: {taken}"
                 self.placed.refused[row.id] = said
 
     def to(self, target: _State, row: sa.Row[Any]) -> None:

@@ -54,11 +54,12 @@ class _Outcome:
     opgehaald: int = 0
     verwijderd: int = 0
     held: bool = False
+    owed: bool = False
     refused: bool = False
 
     @property
     def waits(self) -> bool:
-        return self.held or self.refused or self.placed.again
+        return self.held or self.owed or self.refused or self.placed.again
 
 
 def publish(exchange: Exchange, nu: Callable[[], datetime]) -> PublishResult:
@@ -91,7 +92,7 @@ def _receivers(exchange: Exchange, moment: datetime) -> set[str]:
     with exchange.register.connect() as db:
         found = {row.ontvanger for row in outbox.waiting(db) if _due(exchange, row, moment)}
         found |= {row.ontvanger for row in outbox.doubtful(db)}
-        found |= manifest.due(exchange, db, moment).keys()
+        found |= manifest.owed(exchange, db, moment).keys()
         uitvoerders = exchange.config.uitvoerders.values()
         return found | {one.id for one in uitvoerders if collected.past(db, one.id, one.levering, moment)}
 
@@ -134,6 +135,12 @@ def _serve(visit: Visit, listed: bytes | None, outcome: _Outcome) -> None:
         _place(visit, outcome)
         onzeker.settle(visit)
 
+    def closed() -> None:
+        made, waits = manifest.make(visit)
+        outcome.owed = waits > 0
+        if made:
+            placed()
+
     def said() -> None:
         for nr, sentence_ in outcome.placed.refused.items():
             log.warning("zending %d: %s", nr, sentence_)
@@ -143,7 +150,7 @@ def _serve(visit: Visit, listed: bytes | None, outcome: _Outcome) -> None:
             day = local_date(visit.nu())
             aansluitlijst.place(visit.exchange, visit.connection, visit.receiver.id, listed, day)
 
-    for part in (seen, placed, lambda: manifest.make(visit), placed, said, cleared, list_placed):
+    for part in (seen, placed, closed, said, cleared, list_placed):
         with _alone(outcome):
             part()
 

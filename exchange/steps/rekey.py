@@ -15,10 +15,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from exchange.context import Exchange
-from exchange.faults import PgpFault
+from exchange.faults import PgpFault, StoreFault
 from exchange.pgp import PgpRefusal
-from exchange.register import ledger, states
+from exchange.register import ledger, outbox, states
 from exchange.register.tables import zending
+from exchange.sentences import sentence
 from exchange.steps import answers
 from exchange.steps.visit import Visit
 
@@ -36,9 +37,7 @@ def renew(visit: Visit, rows: Collection[sa.Row[Any]]) -> set[int]:
         waits = "%s: geen sleutel om mee te versleutelen; vraag de partij om een nieuwe. Deze zendingen wachten: %s"
         log.warning(waits, visit.receiver.id, ", ".join(str(row.id) for row in stale))
         return {row.id for row in stale}
-    for row in stale:
-        _again(visit, row, str(key))
-    return set()
+    return {row.id for row in stale if not _again(visit, row, str(key))}
 
 
 def _stale(visit: Visit, row: sa.Row[Any], moment: datetime) -> bool:
@@ -48,14 +47,21 @@ def _stale(visit: Visit, row: sa.Row[Any], moment: datetime) -> bool:
     return not (known and visit.exchange.keyring.can_encrypt(row.sleutel, moment))
 
 
-def _again(visit: Visit, row: sa.Row[Any], key: str) -> None:
+def _again(visit: Visit, row: sa.Row[Any], key: str) -> bool:
+    """Encrypt it to `key`; False where we cannot read it ourselves: then it waits, and only it."""
     archief = answers.archive_name(visit.receiver.id)
-    sha256, size = _encrypted(visit.exchange, row, archief, key)
+    try:
+        sha256, size = _encrypted(visit.exchange, row, archief, key)
+    except (PgpFault, StoreFault) as fault:
+        log.error("zending %d: %s", row.id, sentence(fault))
+        return False
+    made = outbox.Built(row.ontvanger, row.soort, row.map, row.naam, archief, sha256, size, key)
     values = {"archief": archief, "sha256": sha256, "grootte": size, "sleutel": key}
-    with visit.recording() as (db, moment):
+    with answers.unless_lost(visit.exchange, [made]), visit.recording() as (db, moment):
         db.execute(zending.update().where(zending.c.id == row.id).values(**values))
         ledger.append(db, moment, "ZENDING_VERSLEUTELD", {"zending": row.id, "sha256": sha256})
     visit.exchange.archive.remove(row.archief)
+    return True
 
 
 def _encrypted(exchange: Exchange, row: sa.Row[Any], archief: str, key: str) -> tuple[str, int]:

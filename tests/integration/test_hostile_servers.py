@@ -115,6 +115,15 @@ def healthy_again(folder: Path, accounts: dict[str, Account]) -> None:
         delivered_and_told_once(exchange)
 
 
+SQLITE_FIRST = pytest.mark.parametrize(
+    "register_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.long)], indirect=True
+)
+POSTGRESQL_FIRST = pytest.mark.parametrize(
+    "register_url", ["postgresql", pytest.param("sqlite", marks=pytest.mark.long)], indirect=True
+)
+
+
+@SQLITE_FIRST
 def test_once_they_are_healthy_every_row_was_delivered_once_and_told_once(folder):
     with serving(folder) as accounts, open_exchange(folder / "config") as exchange:
         hostile(accounts, [*exchange.config.partners, *exchange.config.uitvoerders])
@@ -126,6 +135,7 @@ def test_once_they_are_healthy_every_row_was_delivered_once_and_told_once(folder
         healthy_again(folder, accounts)
 
 
+@POSTGRESQL_FIRST
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 12))])
 def test_so_it_was_with_two_workers_of_which_one_is_killed(folder, seed):
     chance = random.Random(seed)

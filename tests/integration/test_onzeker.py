@@ -21,9 +21,9 @@ from exchange.sandbox import feedback
 from exchange.status import status
 from exchange.steps import check, pickup, publish, report
 from tests.integration.test_night import ANY_REGISTER, DAY, clock, opened, root, template
-from tests.integration.test_placing import ONE, World, world
+from tests.integration.test_placing import ONE, World, built, world
 
-__all__ = ["clock", "template", "world"]
+__all__ = ["built", "clock", "template", "world"]
 
 
 @pytest.fixture

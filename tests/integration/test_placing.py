@@ -63,19 +63,37 @@ class World:
             outbox.ask(db, [row.id], self.clock())
 
 
-@pytest.fixture
-def world(template: Sandbox, tmp_path: Path, register_url: str, monkeypatch, clock: Clock) -> Iterator[World]:
-    """A night that is frozen and built, with servers that have habits."""
-    folder = tmp_path / "s"
-    shutil.copytree(template.folder, folder)
-    monkeypatch.setenv("NACHTPOST_OPSLAG__REGISTER", register_url)
-    monkeypatch.setenv("NACHTPOST_INTAKE__STIL_SECONDEN", "0")
+def night_built(folder: Path, register_url: str, clock: Clock) -> None:
+    """A night that is frozen and built; nothing has gone out."""
     register.upgrade(register_url)
-    with serving(folder) as accounts, open_exchange(folder / "config") as exchange:
+    with serving(folder), open_exchange(folder / "config") as exchange:
         pickup.pickup(exchange, clock)
         check.check(exchange, sorted(exchange.config.partners), clock)
         bundle.bundle(exchange, DAY, clock)
         build.build(exchange, DAY, build.shards(exchange, DAY, 1)[0], clock)
+
+
+@pytest.fixture(scope="module")
+def built(template: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One on SQLite, to be copied: a copy costs less than a night."""
+    folder = tmp_path_factory.mktemp("b") / "s"
+    shutil.copytree(template.folder, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NACHTPOST_INTAKE__STIL_SECONDEN", "0")
+        night_built(folder, f"sqlite:///{folder}/var/register.sqlite", Clock())
+    return folder
+
+
+@pytest.fixture
+def world(template, built, tmp_path: Path, register_url: str, monkeypatch, clock: Clock) -> Iterator[World]:
+    """A night that is frozen and built, with servers that have habits."""
+    folder, ready = tmp_path / "s", register_url.startswith("sqlite")
+    monkeypatch.setenv("NACHTPOST_INTAKE__STIL_SECONDEN", "0")
+    shutil.copytree(built if ready else template.folder, folder)
+    if not ready:
+        monkeypatch.setenv("NACHTPOST_OPSLAG__REGISTER", register_url)
+        night_built(folder, register_url, clock)
+    with serving(folder) as accounts, open_exchange(folder / "config") as exchange:
         yield World(exchange, accounts, clock)
 
 
@@ -84,7 +102,11 @@ def ended_well(world: World) -> None:
     world.accounts[ONE].healthy()
     result = world.publish()
     assert (result.uitgesteld, result.onzeker) == ([], [])
-    assert world.states() | world.states(soort="MANIFEST") <= set(HAS)
+    assert world.states() <= set(HAS)
+    assert len(world.batches(soort="MANIFEST")) == 1
+    assert world.states(soort="MANIFEST") <= set(HAS)
+    stands = [path.name for path in (root(world.exchange) / "sftp" / ONE / "uit").rglob("VS_*")]
+    assert len(stands) == len(set(stands)) == len(world.batches()) + 2  # with the manifest and the template
     assert report.report(world.exchange, DAY, world.clock).klopt
     assert status(world.exchange)["balans"]["wachtend"] == 0
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 from exchange.context import open_exchange
 from exchange.pgp import generate
 from exchange.register import ledger
+from exchange.register.tables import ronde, zending
 from exchange.steps import publish, report
 from tests.integration.servers import refuses
 from tests.integration.test_night import ANY_REGISTER, DAY, clock, opened, root, template
-from tests.integration.test_placing import ONE, World, world
+from tests.integration.test_placing import ONE, World, built, world
 from tests.keys import Gpg
 
-__all__ = ["clock", "template", "world"]
+__all__ = ["built", "clock", "template", "world"]
 
 
 @contextmanager
@@ -66,11 +68,7 @@ def test_the_answers_of_a_partner_as_well(world):
 
 @ANY_REGISTER
 def test_while_the_receiver_has_no_usable_key_its_files_are_held_and_named_and_nobody_elses(world, gpg_home, caplog):
-    gpg = Gpg(gpg_home)
-    gpg.run("--import", content=(root(world.exchange) / "parties" / ONE / "secret.asc").read_bytes())
-    [fingerprint] = world.exchange.config.uitvoerders[ONE].pgp.vingerafdrukken
-    gpg.revoke(fingerprint)
-    (world.exchange.config.folder / "keys" / f"{ONE}.asc").write_bytes(gpg.public(fingerprint))
+    without_key(world, gpg_home)
     with open_exchange(world.exchange.config.folder) as revoked:
         result = publish.publish(revoked, world.clock)
     assert result.uitgesteld == [ONE]
@@ -93,3 +91,41 @@ def test_what_was_uploaded_goes_on_as_it_is(world):
     with replaced(world, ONE) as changed:
         changed.publish()
         assert {row.id: row.sha256 for row in changed.batches() if row.id in before} == before
+
+
+@ANY_REGISTER
+def test_one_that_we_cannot_read_ourselves_waits_and_keeps_nothing_else_waiting(world, caplog):
+    first = world.batches()[0]
+    [path] = (root(world.exchange) / "var").rglob(first.archief)
+    path.write_bytes(b"damaged")
+    with replaced(world, ONE) as changed:
+        assert changed.publish().uitgesteld == [ONE]
+        assert {row.staat for row in changed.batches() if row.id != first.id} == {"GEPUBLICEERD"}
+        assert changed.batches()[0].staat == "GEBOUWD"
+        assert changed.states(soort="MANIFEST") == set()
+    assert any(f"zending {first.id}: " in one.getMessage() for one in caplog.records)
+
+
+@ANY_REGISTER
+def test_a_manifest_that_is_owed_while_there_is_no_usable_key_is_named_until_it_can_be_made(world, gpg_home):
+    world.publish()
+    with world.exchange.register.begin() as db:  # as if the key was revoked between the last batch and the manifest
+        db.execute(ronde.update().where(ronde.c.uitvoerder == ONE).values(manifest_id=None))
+        db.execute(zending.delete().where(zending.c.ontvanger == ONE, zending.c.soort.in_(("MANIFEST", "SJABLOON"))))
+    for path in (root(world.exchange) / "sftp" / ONE / "uit").glob("VS_*"):
+        path.unlink()
+    without_key(world, gpg_home)
+    with open_exchange(world.exchange.config.folder) as revoked:
+        assert publish.publish(revoked, world.clock).uitgesteld == [ONE]
+    with replaced(world, ONE) as changed:
+        assert changed.publish().uitgesteld == []
+        assert changed.states(soort="MANIFEST") == {"GEPUBLICEERD"}
+
+
+def without_key(world: World, gpg_home: Path) -> None:
+    """The uitvoerder's only key is revoked."""
+    gpg = Gpg(gpg_home)
+    gpg.run("--import", content=(root(world.exchange) / "parties" / ONE / "secret.asc").read_bytes())
+    [fingerprint] = world.exchange.config.uitvoerders[ONE].pgp.vingerafdrukken
+    gpg.revoke(fingerprint)
+    (world.exchange.config.folder / "keys" / f"{ONE}.asc").write_bytes(gpg.public(fingerprint))
