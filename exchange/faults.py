@@ -236,7 +236,7 @@ class NotDoubtful(Fault):
     """A decision on zending `nr`, which is not ONZEKER; `staat` is None where there is no such zending."""
 
     def __init__(self, nr: int, staat: str | None) -> None:
-        self.nr, self.staat = nr, staat or "onbekend"
+        self.nr, self.staat = nr, staat or "niet bekend"
         super().__init__(f"zending {nr} is {self.staat}, not ONZEKER")
 
 

@@ -88,14 +88,15 @@ _FAULTS: Mapping[type[Fault], str] = {
     LeaseLost: "Een ander proces heeft het werk overgenomen ({naam}). Er is niets dubbel gedaan.",
     StateConflict: "{what} {key} is intussen veranderd en kan niet meer naar {target}. Probeer het opnieuw.",
     BalanceFault: "De aantallen kloppen niet bij: {wat}. Dat staat nu stil en gaat niet de deur uit; al het andere "
-    "gaat door. Waarschuw de ontwikkelaars; `nachtpost status` laat zien wat stilstaat. Is het hersteld, dan heft u "
-    'het op met `nachtpost publiceren hervat --reason "…"`.',
+    "gaat door. Staat er alles, dan gaat niets meer de deur uit, ook geen antwoorden. Waarschuw de ontwikkelaars; "
+    "`nachtpost status` laat zien wat stilstaat. Is het hersteld, dan heft u het op met `nachtpost publiceren hervat "
+    '--reason "…"`.',
     NightAhead: "De nacht van {nacht} is nog niet geweest: vandaag is {vandaag}. Er is niets gebundeld. Vraag om de "
     "nacht van vandaag, of om een eerdere om die af te maken.",
     NightNeverFrozen: "De nacht van {nacht} is nooit gebundeld, dus er valt niets af te maken. Wat is aanvaard en nog "
     "wacht, gaat mee met de eerstvolgende nacht.",
     NotANight: "De partitiesleutel {sleutel} is geen datum. Geef er een als 2026-11-23, of laat hem leeg voor vandaag.",
-    NotDoubtful: "Zending {nr} is {staat} en niet ONZEKER; er is niets gewijzigd. Wat onzeker is, noemt "
+    NotDoubtful: "Zending {nr} is {staat}, en niet ONZEKER; er is niets gewijzigd. Wat onzeker is, noemt "
     "`nachtpost status`.",
     LedgerBroken: "Het logboek klopt niet vanaf regel {nr}: er is iets gewijzigd of verdwenen. Bewaar het register "
     "zoals het is en vergelijk met de logboek_kop in terugmeldingen bij partners.",
@@ -128,6 +129,9 @@ def sentence(error: Exception) -> str:
     if isinstance(error, Fault):
         facts: dict[str, Any] = vars(error)
         return _FAULTS[type(error)].format(**facts)
+    if isinstance(error, OSError):  # without its file: a path may hold anything
+        said = of_the_system(error)
+        return f"Op ons systeem lukte dit niet: {said} ({place(error)}). Controleer schijf, mappen en rechten."
     return f"Dit ging onverwacht mis ({type(error).__name__} in {place(error)}). Waarschuw de ontwikkelaars."
 
 

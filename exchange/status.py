@@ -36,6 +36,7 @@ def status(exchange: Exchange) -> dict[str, Any]:
             ],
             "aanleveringen": [
                 {
+                    "nr": row.nr,
                     "partner": row.partner,
                     "gemachtigde": row.gemachtigde,
                     "bestand": row.bestand,
@@ -56,6 +57,8 @@ def status(exchange: Exchange) -> dict[str, Any]:
             ],
             "batches": [
                 {
+                    "nr": row.id,
+                    "nacht": row.nacht,
                     "gemeentecode": row.gemeentecode,
                     "uitvoerder": row.uitvoerder,
                     "bestand": row.bestand,
@@ -65,7 +68,14 @@ def status(exchange: Exchange) -> dict[str, Any]:
                 for row in batches
             ],
             "onzeker": [
-                {"zending": row.id, "ontvanger": row.ontvanger, "soort": row.soort, "sinds": row.onzeker_op}
+                {
+                    "zending": row.id,
+                    "ontvanger": row.ontvanger,
+                    "soort": row.soort,
+                    "map": row.map,
+                    "bestand": row.naam,
+                    "sinds": row.onzeker_op.isoformat(timespec="seconds"),
+                }
                 for row in outbox.doubtful(db)
             ],
             "stilstand": [

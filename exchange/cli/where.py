@@ -18,8 +18,8 @@ Ref = Annotated[str, typer.Argument(metavar="SIGNAAL", help="Het signaal_ref, of
 Owner = Annotated[str | None, typer.Option("--partner", metavar="ID", help="De partner van wie het signaal_id is.")]
 #: What a beheerder does about a doubt.
 SETTLE = (
-    "Vraag de ontvanger of hij deze bestanden heeft. Zo ja: nachtpost zending afgehaald NR --reason TEKST. "
-    "Zo nee: nachtpost zending opnieuw NR --reason TEKST."
+    "Vraag de ontvanger of hij deze bestanden heeft. Zo ja: nachtpost zending afgehaald NR... --reason TEKST. "
+    "Zo nee: nachtpost zending opnieuw NR... --reason TEKST."
 )
 #: What is said of a reference that leads nowhere; alike for every reason.
 UNKNOWN = "Er is geen aanvaard signaal met deze verwijzing."

@@ -14,28 +14,31 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Zendingen waarvan onzeker is of zij zijn afgeleverd.", no_args_is_help=True)
 
-Nr = Annotated[int, typer.Argument(metavar="NR", help="Het nummer van de zending, zoals status het noemt.")]
+Nr = Annotated[
+    list[int],
+    typer.Argument(metavar="NR...", min=1, max=2**63 - 1, help="De nummers van de zendingen, zoals status ze noemt."),
+]
 Reason = Annotated[str, typer.Option("--reason", help="Waarom: wie bevestigde het, en hoe. Dit wordt bewaard.")]
 
 
 @app.command()
 def afgehaald(nr: Nr, reason: Reason, config: door.Config = None, json: door.Json = False) -> None:
-    """De ontvanger heeft dit bestand: het is afgeleverd."""
+    """De ontvanger heeft deze bestanden: zij zijn afgeleverd."""
     from exchange.register.states import Zending
 
-    _decide(nr, Zending.OPGEHAALD, reason, config, json, "Vastgelegd: zending {nr} is afgehaald.")
+    _decide(nr, Zending.OPGEHAALD, reason, config, json, "Vastgelegd: afgehaald is zending {nr}.")
 
 
 @app.command()
 def opnieuw(nr: Nr, reason: Reason, config: door.Config = None, json: door.Json = False) -> None:
-    """De ontvanger heeft dit bestand niet: zet dezelfde bytes onder dezelfde naam nog eens klaar."""
+    """De ontvanger heeft deze bestanden niet: zet dezelfde bytes onder dezelfde naam nog eens klaar."""
     from exchange.register.states import Zending
 
-    said = "Vastgelegd: zending {nr} gaat bij de volgende ronde opnieuw; het manifest noemt haar OPNIEUW."
+    said = "Vastgelegd: bij de volgende ronde gaat opnieuw zending {nr}; het manifest noemt haar OPNIEUW."
     _decide(nr, Zending.GEBOUWD, reason, config, json, said)
 
 
-def _decide(nr: int, target: Zending, reason: str, config: Path | None, json: bool, said: str) -> None:
+def _decide(nrs: list[int], target: Zending, reason: str, config: Path | None, json: bool, said: str) -> None:
     from exchange.context import utc_now
     from exchange.steps import onzeker
 
@@ -43,5 +46,6 @@ def _decide(nr: int, target: Zending, reason: str, config: Path | None, json: bo
     if not reason.strip():
         raise typer.BadParameter("geef een reden", param_hint="--reason")
     with door.opened(config) as exchange:
-        onzeker.decide(exchange, nr, target, reason.strip(), utc_now)
-    door.answer({"zending": nr, "staat": str(target)}, said.format(nr=nr))
+        for nr in nrs:
+            onzeker.decide(exchange, nr, target, reason.strip(), utc_now)
+    door.answer({"zendingen": nrs, "staat": str(target)}, said.format(nr=", ".join(map(str, nrs))))

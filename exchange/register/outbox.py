@@ -76,8 +76,6 @@ def _moments(target: states.Zending, nu: datetime) -> dict[str, Any]:
     match target:
         case states.Zending.GEBOUWD:
             return {"hernoemen_op": None}
-        case states.Zending.GEUPLOAD:
-            return {"geupload_op": nu, "hernoemen_op": None}
         case states.Zending.OPGEHAALD:  # of what was ONZEKER nobody saw when it came to stand there
             return {"opgehaald_op": nu, "gepubliceerd_op": sa.func.coalesce(zending.c.gepubliceerd_op, _ASKED)}
         case _:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import paramiko
 from paramiko.sftp import CMD_EXTENDED, CMD_MKDIR, CMD_REMOVE, CMD_RENAME
@@ -39,6 +39,12 @@ class Sink(Protocol):
     """Takes bytes."""
 
     def write(self, data: bytes, /) -> int: ...
+
+
+class Source(Protocol):
+    """Gives bytes, none when it has ended."""
+
+    def read(self, size: int, /) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -138,7 +144,7 @@ class Connection:
             for data in blocks:
                 sink.write(data)
 
-    def put(self, content: BinaryIO, path: str, size: int) -> None:
+    def put(self, content: Source, path: str, size: int) -> None:
         """Write a file under `path` (a temporary name), and see that it is there; raises UploadIncomplete when not all
         `size` bytes are, StoreFault when `content` cannot be read."""
         with self._asking("het schrijven van een bestand"):
@@ -255,7 +261,7 @@ class Connection:
         return f"{self._base.rstrip('/')}/{path}"
 
 
-def _read(content: BinaryIO) -> Iterator[bytes]:
+def _read(content: Source) -> Iterator[bytes]:
     while True:
         try:
             data = content.read(SAFE)

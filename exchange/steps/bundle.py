@@ -68,9 +68,10 @@ def bundle(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Bundl
             members = _served(exchange, waiting(db), night, without)
             empty = [place for place in levering.empty_batches(exchange.config, night) if place[0] not in without]
             _freeze(exchange, db, night, NIGHT, members, empty)
-            _open(db, night, NIGHT, exchange.config.uitvoerders.keys() - _not_tonight(exchange, night))
             batches, rows = _size(db, night, NIGHT)
             ledger.append(db, moment, "NACHT_BEVROREN", {"nacht": str(night), "batches": batches, "regels": rows})
+        if night == local_date(moment):  # also who was stopped, or unknown, when it was frozen
+            _open(db, night, NIGHT, exchange.config.uitvoerders.keys() - _not_tonight(exchange, night))
         left = waiting(db) if exchange.config.bediening_bekend else []
         return BundleResult(
             str(night),
@@ -203,8 +204,10 @@ def _freeze(
 
 def _open(db: sa.Connection, night: date, volgnr: int, receivers: Iterable[str]) -> None:
     """Every receiver of a round is owed a manifest: of the night who has it among its days, zeros too; of spoed who has
-    a batch in it."""
-    if rounds := [{"nacht": night, "volgnr": volgnr, "uitvoerder": one} for one in sorted(receivers)]:
+    a batch in it. Adds those that are not known yet."""
+    known = sa.select(ronde.c.uitvoerder).where(ronde.c.nacht == night, ronde.c.volgnr == volgnr)
+    owed = sorted(set(receivers) - set(db.scalars(known)))
+    if rounds := [{"nacht": night, "volgnr": volgnr, "uitvoerder": one} for one in owed]:
         db.execute(ronde.insert(), rounds)
 
 

@@ -12,17 +12,19 @@ stands under both names decides, with the intent:
 | nothing | nothing, or not whole | no, or refused | GEBOUWD: the same bytes once more |
 | anything else | | yes, and it was not refused | ONZEKER: it may have been collected, and nobody can see |
 
-A refusal is believed: what was refused and stands nowhere, was lost, and goes once more. A server that refuses one
-file, or will not say what stands there, and a file of ours that cannot be read, keep none of the others waiting.
+A refusal counts when the file still stood under its temporary name after it: a server may do what it refuses. A server
+that refuses one file or will not say what stands there, and a file of ours that cannot be read or is not what we made,
+keep none of the others waiting.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, BinaryIO
 
 import sqlalchemy as sa
 
@@ -132,7 +134,11 @@ def _upload(lot: _Lot, rows: Collection[sa.Row[Any]]) -> None:
             _resume(lot, row)
             return
         with lot.visit.exchange.archive.open(row.archief) as ciphertext:
-            lot.visit.connection.put(ciphertext, temporary(row), row.grootte)
+            content = _Hashed(ciphertext)
+            lot.visit.connection.put(content, temporary(row), row.grootte)
+        if content.hexdigest() != row.sha256:
+            lot.visit.connection.remove(temporary(row))
+            raise StoreFault(row.archief, "dit zijn niet de bytes die wij maakten")
         lot.to(_State.GEUPLOAD, row)
         lot.ready.append(row)
 
@@ -140,6 +146,21 @@ def _upload(lot: _Lot, rows: Collection[sa.Row[Any]]) -> None:
         lot.each(rows, begin)
     finally:  # what did arrive is recorded, also when the connection breaks at the next
         lot.record()
+
+
+class _Hashed:
+    """Hashes what is read of a file: what the archive gives must be what was recorded."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._hash = file, hashlib.sha256()
+
+    def read(self, size: int, /) -> bytes:
+        data = self._file.read(size)
+        self._hash.update(data)
+        return data
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
 
 
 def _resume(lot: _Lot, row: sa.Row[Any]) -> None:
@@ -184,7 +205,8 @@ def _rename(lot: _Lot, rows: Sequence[sa.Row[Any]]) -> None:
         try:
             visit.connection.rename(temporary(row), final(row))
         except (FileFault, TargetExists):
-            refused.add(row.id)
+            if _stands(visit, row, temporary(row)):  # else it may have been done, and collected
+                refused.add(row.id)
             raise
         if _stands(visit, row, final(row)):
             lot.to(_State.GEPUBLICEERD, row)

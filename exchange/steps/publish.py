@@ -142,8 +142,12 @@ def _serve(visit: Visit, listed: bytes | None, outcome: _Outcome) -> None:
             placed()
 
     def said() -> None:
-        for nr, sentence_ in outcome.placed.refused.items():
-            log.warning("zending %d: %s", nr, sentence_)
+        """Once for all files of which the same is to be said: a server that takes nothing refuses hundreds."""
+        refused = outcome.placed.refused
+        for words in dict.fromkeys(refused.values()):
+            numbers = [str(nr) for nr, said_ in refused.items() if said_ == words]
+            shown = ", ".join(numbers[:10]) + (f" en nog {len(numbers) - 10}" if numbers[10:] else "")
+            log.warning("zending %s: %s", shown, words)
 
     def list_placed() -> None:
         if listed is not None:

@@ -20,6 +20,7 @@ def nothing_published(
     with snapshot(exchange.register) as db:
         reasons = [
             *_stands_still(db),
+            *_doubtful(db),
             *_not_reached(uitgesteld),
             *_waits_for_its_hour(exchange, db, nu()),
             *_not_built(db, night),
@@ -31,6 +32,11 @@ def nothing_published(
 def _stands_still(db: sa.Connection) -> Iterator[str]:
     if names := [str(stilstand.onderwerp_of(row)) for row in stilstand.standing(db)]:
         yield f"De aantallen kloppen niet; daarom staat stil: {', '.join(names)}."
+
+
+def _doubtful(db: sa.Connection) -> Iterator[str]:
+    if many := len(outbox.doubtful(db)):
+        yield f"Onzeker of het is afgeleverd: {many} zendingen; het manifest waar zij bij horen wacht."
 
 
 def _not_reached(uitgesteld: Collection[str]) -> Iterator[str]:
@@ -56,11 +62,13 @@ def _not_built(db: sa.Connection, night: date) -> Iterator[str]:
 
 
 def _waits_for_a_night(exchange: Exchange, db: sa.Connection, night: date, shut: Collection[str]) -> Iterator[str]:
-    nobody, locked, later, after = set[str](), set[str](), set[str](), 0
+    nobody, stopped, locked, later, after = set[str](), set[str](), set[str](), set[str](), 0
     for row in waiting(db):
         id = receiver(exchange, row, night)
         if id is None:
             nobody.add(row.gemeentecode)
+        elif id in exchange.config.stilgezet:
+            stopped.add(id)
         elif id in shut:
             locked.add(id)
         elif not exchange.config.uitvoerders[id].levering.levert_op(night):
@@ -69,6 +77,8 @@ def _waits_for_a_night(exchange: Exchange, db: sa.Connection, night: date, shut:
             after += row.over
     if nobody:
         yield f"Geen uitvoerder bedient gemeente {', '.join(sorted(nobody))}: die signalen wachten."
+    if stopped:
+        yield f"{', '.join(sorted(stopped))} is stilgezet (nachtpost config check): die signalen wachten."
     if locked:
         yield f"De sleutel van {', '.join(sorted(locked))} kan niet versleutelen: die signalen wachten."
     if later:

@@ -146,6 +146,7 @@ def test_a_beheerder_who_has_it_sent_again_sends_the_same_bytes_and_the_manifest
 @ANY_REGISTER
 def test_a_decision_is_only_taken_on_a_doubt_and_with_a_reason_whose_hash_is_in_the_ledger(world, doubt):
     other = world.batches("uitvoerder-02")[0]
+    assert run(world, "zending", "opnieuw", str(2**70), "--reason", "x")[0] == 2
     code, said = run(world, "zending", "opnieuw", str(other.id), "--reason", "x")
     assert (code, said["fout"]) == (1, "NotDoubtful")
     assert run(world, "zending", "opnieuw", "99999", "--reason", "x")[0] == 1
@@ -167,4 +168,6 @@ def test_intake_and_status_name_a_doubt_and_say_what_to_do(world, doubt):
     assert (code, said["onzeker"]) == (1, [f"{doubt.id} ({ONE})"])
     shown = CliRunner().invoke(app, ["status", "--config", str(world.exchange.config.folder)]).stdout
     assert "nachtpost zending afgehaald NR" in " ".join(shown.split())
+    [listed] = status(world.exchange)["onzeker"]
+    assert (listed["map"], listed["bestand"]) == (doubt.map, doubt.naam)  # what a receiver knows it by
     assert publish.publish(world.exchange, world.clock).onzeker == said["onzeker"]

@@ -18,7 +18,7 @@ from exchange.register.tables import zending
 from exchange.sandbox.create import Sandbox
 from exchange.status import status
 from exchange.steps import build, bundle, check, pickup, publish, report
-from tests.integration.servers import Account, denies, empty, lose, pretends, refuses, serving, then
+from tests.integration.servers import Account, Habit, denies, empty, lose, pretends, refuses, serving, then
 from tests.integration.test_night import ANY_REGISTER, DAY, Clock, clock, opened, root, template
 
 __all__ = ["clock", "template"]
@@ -155,6 +155,29 @@ def test_a_server_that_says_no_and_does_it_all_the_same_is_looked_at(world):
 
 
 @ANY_REGISTER
+def test_a_server_that_says_no_does_it_and_shows_nothing_of_it_is_never_sent_the_same_twice(world):
+    """As where its receiver collects at once: the refusal is no proof that it was not delivered."""
+    world.accounts[ONE].habits = {"rename": Habit(4, does=True, then=lose)}
+    for _ in range(3):
+        world.publish()
+    assert world.states() == {"ONZEKER"}
+    assert world.accounts[ONE].habits["rename"].struck == len(world.batches())
+
+
+@ANY_REGISTER
+def test_what_is_not_the_bytes_that_we_made_is_not_sent_and_keeps_nothing_else_waiting(world):
+    first, *others = world.batches()
+    [path] = (root(world.exchange) / "var").rglob(first.archief)
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert world.publish().uitgesteld == [ONE]
+    assert {row.staat for row in world.batches()[1:]} == ({"GEPUBLICEERD"} if others else set())
+    assert not world.path(first).exists() and not world.temporary(first).exists()
+    path.write_bytes(content)
+    ended_well(world)
+
+
+@ANY_REGISTER
 def test_a_server_that_will_not_say_what_stands_there_keeps_that_file_waiting_and_no_other(world):
     first, *others = world.batches()
     world.accounts[ONE].habits = {"lstat": refuses(4, where=first.naam)}
@@ -248,3 +271,13 @@ def test_a_folder_that_may_not_be_read_hides_only_what_is_in_it(world):
         db.execute(zending.update().where(zending.c.id == first.id).values(staat="GEUPLOAD"))
     assert world.publish().opgehaald == 2
     assert {row.id: row.staat for row in world.batches()}[last.id] == "OPGEHAALD"
+
+
+@ANY_REGISTER
+def test_what_a_server_refuses_of_many_files_is_said_once(world, caplog):
+    world.accounts[ONE].habits = {"write": refuses(4)}
+    world.publish()
+    said = [record.getMessage() for record in caplog.records if record.name == publish.__name__]
+    numbers = ", ".join(str(row.id) for row in world.batches())
+    assert len(said) == 1
+    assert said[0].startswith(f"zending {numbers}: De server van {ONE} weigerde het schrijven van een bestand")

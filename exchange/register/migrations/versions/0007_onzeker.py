@@ -30,6 +30,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("nacht", "volgnr", "uitvoerder", name=op.f("pk_ronde")),
     )
     op.create_index("ix_ronde_open", "ronde", ["uitvoerder"], postgresql_where=_OPEN, sqlite_where=_OPEN)
+    # a manifest that has not gone out is made anew when all its batches stand there
+    op.execute("DELETE FROM zending WHERE soort = 'MANIFEST' AND staat = 'GEBOUWD'")
     # every round has, or waits for, a manifest: VS_MANIFEST_<uitvoerder>_<yyyymmdd>_<nnn>
     made = "SELECT nacht, CAST(substr({0}, length({0}) - 2) AS INTEGER), ontvanger, id FROM zending"
     stem = "substr(naam, 1, length('VS_MANIFEST__yyyymmdd_nnn') + length(ontvanger))"
