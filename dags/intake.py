@@ -35,9 +35,9 @@ Open de rode taak vóór *alarm* en lees de laatste regel van het logboek.
   voor hen is, wacht; alle anderen zijn bediend. `nachtpost config check` noemt wat er mis is, met de oplossing.
 - **ConfigurationFault**: er klopt iets niet dat voor iedereen geldt; ook dat noemt `nachtpost config check`.
 - **StoreFault, OperationalError**: is de schijf vol, zijn opslag en register bereikbaar?
-- **de aantallen kloppen niet** in *spoed*: de genoemde batch staat stil, al het andere gaat door. Waarschuw de
-  ontwikkelaars. `nachtpost status` laat zien wat stilstaat; is het hersteld, dan heft u het op met
-  `nachtpost publiceren hervat --reason "…"`.
+- **de aantallen kloppen niet** in *spoed*: het genoemde staat stil, al het andere gaat door; staat er *alles*, dan
+  wordt niets gepubliceerd. Waarschuw de ontwikkelaars. `nachtpost status` laat zien wat stilstaat; is het hersteld, dan
+  heft u het op met `nachtpost publiceren hervat --reason "…"`. Tot dan blijft elke ronde rood.
 - **Iets anders**: draai de rode taak nog eens (*Clear*). Dat kan altijd, elke stap is herhaalbaar. Blijft het rood,
   bewaar het logboek en waarschuw de ontwikkelaars.
 

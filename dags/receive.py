@@ -54,7 +54,7 @@ def receive(soort: str) -> None:
 
     @task(task_display_name="spoed", trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
     def hurry() -> dict[str, Any]:
-        """Make batches of what must not wait for the night, also when a group failed."""
+        """Make batches of what must not wait, also when a group failed; red while something is stopped."""
         from exchange.context import utc_now
         from exchange.steps.spoed import spoed
 

@@ -1,9 +1,10 @@
 """
 ### Wat doet dit
 
-Elke nacht om 04:30 (Amsterdam), en met de hand: wat tot nu toe is aanvaard **bundelen** per gemeente, de batches
-**bouwen**, ze **publiceren** bij de uitvoerders (het manifest als laatste), en **afsluiten**: de balans bewijzen en de
-partners melden wat is doorgezet. Eén nacht is één partitie; de sleutel is de datum van de ochtend.
+Elke nacht om 04:30 (Amsterdam), en met de hand: wat tot nu toe is aanvaard **bundelen** per gemeente en de balans
+bewijzen, de batches **bouwen**, ze **publiceren** bij de uitvoerders (het manifest als laatste), en **afsluiten**: de
+partners melden wat is doorgezet en de balans nog eens bewijzen. Eén nacht is één partitie; de sleutel is de datum van
+de ochtend.
 Welke nacht het is, staat bij elke taak *bouwen* en in elk logboek.
 
 Met de hand: *Trigger*, zonder partitiesleutel voor vandaag, of met een datum als `2026-11-23` om die nacht af te maken.
@@ -16,8 +17,9 @@ na vandaag wordt geweigerd.
 - *alarm* overgeslagen: zo hoort het.
 - Uitvoerders zonder batch: zij krijgen een manifest met nullen, en op een dag die niet hun leverdag is niets. Wat voor
   hen is aanvaard, wacht dan.
-- Alles overgeslagen vanaf *bundelen*: er is om een nacht gevraagd die voorbij is en nooit is gebundeld. Wat wacht, gaat
-  met de eerstvolgende nacht mee.
+- *bouwen* overgeslagen: er is geen enkele batch. *publiceren* zet neer wat er verder ligt, en de nacht gaat dicht.
+- *bundelen*, *bouwen* en *afsluiten* overgeslagen: er is om een nacht gevraagd die voorbij is en nooit is gebundeld.
+  Wat wacht, gaat met de eerstvolgende nacht mee; *publiceren* zet alleen neer wat al klaarlag.
 - `gepubliceerd=0`: het logboek van *publiceren* zegt erachter waarom.
 - Bestanden die er na *publiceren* nog niet staan: een uitvoerder kan een tijd hebben gekozen (`vanaf`). De eerste ronde
   van *intake* na die tijd zet ze neer.
@@ -35,12 +37,14 @@ Open de rode taak vóór *alarm* en lees de laatste regel van het logboek.
 - **gemeente zonder uitvoerder**: de signalen van die gemeente wachten. Vul `uitvoerders/*.toml` aan
   (`nachtpost config check`); ze gaan de volgende nacht mee.
 - **batch niet gebouwd**: de taak *bouwen* is van die nacht niet afgekomen. Draai haar nog eens (*Clear*), daarna
-  *publiceren* en *afsluiten*; voor een eerdere nacht: *Trigger* met die datum.
+  *publiceren* en *afsluiten*; voor een eerdere nacht: *Trigger* met die datum. Tot dan blijft haar nacht open; latere
+  nachten gaan gewoon dicht.
 - **onzeker of het is afgeleverd**: wij vroegen een server een bestand zichtbaar te maken, en konden daarna niet zien
   wat ervan werd. Er gaat niets opnieuw, want de ontvanger kan het hebben; het manifest van die nacht wacht. Vraag het
   hem, en leg zijn antwoord vast: `nachtpost zending afgehaald NR --reason TEKST`, of `opnieuw` als hij het niet heeft.
 - **de aantallen kloppen niet**: de genoemde aanlevering of batch staat stil, met de antwoorden en het manifest die
-  erbij horen; al het andere gaat door. Staat er *alles*, dan wordt niets meer gepubliceerd. Waarschuw de
+  erbij horen; al het andere gaat door. Staat er *alles*, dan wordt er wel gebundeld en gebouwd, maar niets meer
+  gepubliceerd. Waarschuw de
   ontwikkelaars. `nachtpost status` laat zien wat stilstaat. Is het hersteld: `nachtpost publiceren hervat --reason
   "…"`, en voor een batch die nog niet is gebouwd daarna *Trigger* met de datum van haar nacht.
 - **is nog niet geweest**: er is om een nacht na vandaag gevraagd; er is niets gebundeld.
@@ -82,12 +86,14 @@ def uitlevering() -> None:
 
     @task(task_display_name="bundelen", multiple_outputs=False)
     def bundle() -> list[list[str]]:
-        """Freeze the night's batches; returns the shards of gemeentecodes to build."""
+        """Freeze the night's batches, and prove them before any is built, for an intake publishes what it finds.
+        Returns the shards of gemeentecodes to build."""
         from exchange.context import utc_now
         from exchange.faults import NightNeverFrozen
         from exchange.sentences import sentence
         from exchange.steps.build import shards
         from exchange.steps.bundle import bundle as freeze
+        from exchange.steps.proof import prove
 
         with opened() as exchange:
             asked = night()
@@ -97,42 +103,43 @@ def uitlevering() -> None:
                 raise AirflowSkipException(sentence(never)) from None
             waits = {name: facts[name] for name in ("zonder_uitvoerder", "zonder_sleutel")}
             get_current_context()["ti"].xcom_push("wacht", waits)
+            prove(exchange, utc_now)
             return shards(exchange, asked, SHARDS)
 
     @task(task_display_name="bouwen", map_index_template="{{ naam }}", multiple_outputs=False)
     def build(gemeenten: list[str]) -> dict[str, Any]:
-        """Make the batches of these gemeenten, and the manifests of uitvoerders whose batches are all there."""
+        """Make the batches of these gemeenten."""
         from exchange.context import utc_now
         from exchange.steps.build import build as make
         from schemas.gemeenten import name
 
         with opened() as exchange:
             asked = night()
-            named([f"nacht {asked}", *([name(code) for code in gemeenten] or ["alleen manifesten"])])
+            named([f"nacht {asked}", *(name(code) for code in gemeenten)])
             facts = tell(make(exchange, asked, gemeenten, utc_now))
         needs_a_person({STILL: facts["stilstand"]})
         return facts
 
     @task(task_display_name="publiceren", trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
     def publish() -> dict[str, Any]:
-        """Prove, and publish what is built and adds up, also when a shard failed: its gemeenten must not hold up the
-        others. A run that publishes nothing says why."""
+        """Publish what is built and adds up, also when a shard failed: its gemeenten must not hold up the others. A run
+        that publishes nothing says why, and one in which something stands still is red."""
         from exchange.context import utc_now
-        from exchange.steps.proof import prove
+        from exchange.steps.proof import standing
         from exchange.steps.publish import publish as send
         from exchange.steps.waarom import nothing_published
 
         with opened() as exchange:
-            proven = prove(exchange, utc_now)
             facts = tell(send(exchange, utc_now))
             if not facts["gepubliceerd"]:
                 log.info("%s", " ".join(nothing_published(exchange, night(), facts["uitgesteld"], utc_now)))
-        needs_a_person({STILL: [str(one) for one in sorted(proven.wrong)]})
+            still = standing(exchange)
+        needs_a_person({STILL: still})
         return facts
 
     @task(task_display_name="afsluiten", trigger_rule=TriggerRule.ALL_DONE, multiple_outputs=False)
     def report() -> dict[str, Any]:
-        """Tell the partners what is delivered, prove the balance, close the night; then say what still waits."""
+        """Tell the partners what is delivered, prove the balance again, close the night; then say what still waits."""
         from exchange.context import utc_now
         from exchange.sentences import STOPPED, stopped
         from exchange.steps.report import report as close
@@ -152,7 +159,7 @@ def uitlevering() -> None:
                 "sleutel van de uitvoerder kan niet versleutelen": waits["zonder_sleutel"],
                 "sleutel van de partner kan niet versleutelen": facts["zonder_sleutel"],
                 "partner zonder account, en geen geldige machtiging om haar te antwoorden": facts["zonder_machtiging"],
-                "batch niet gebouwd, de nacht blijft open": facts["niet_gebouwd"],
+                "batch niet gebouwd, haar nacht blijft open": facts["niet_gebouwd"],
                 "onzeker of het is afgeleverd, zending": facts["onzeker"],
                 STILL: facts["stilstand"],
             }

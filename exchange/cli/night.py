@@ -53,17 +53,19 @@ def _receive(soort: Soort, config: Path | None, json: bool) -> None:
     from exchange.register.aanleveringen import Soort
     from exchange.sentences import STOPPED, stopped
     from exchange.steps import check, pickup, publish, spoed
+    from exchange.steps.alone import each_alone
 
     door.want_json(json)
     with door.opened(config) as exchange:
         fetched = pickup.pickup(exchange, utc_now, soort)
-        try:
-            checked = [check.check(exchange, group, utc_now) for group in check.groups(exchange, 1, soort)]
-        finally:  # what went wrong with one party holds up nobody's answers
-            hurried = spoed.spoed(exchange, utc_now) if soort is Soort.SIGNALEN else spoed.NOTHING
-            published = publish.publish(exchange, utc_now)
+        with each_alone() as alone:  # what went wrong with one party holds up nobody's answers
+            with alone("controleren"):
+                checked = [check.check(exchange, group, utc_now) for group in check.groups(exchange, 1, soort)]
+            with alone("spoed"):
+                hurried = spoed.spoed(exchange, utc_now) if soort is Soort.SIGNALEN else spoed.NOTHING
+            with alone("publiceren"):
+                published = publish.publish(exchange, utc_now)
         still = stopped(exchange.config.problemen)
-    refused = sum(one.afgekeurd for one in checked)
     refused, urgent = sum(one.afgekeurd for one in checked), hurried.regels
     busy = [*fetched.bezet, *(one for group in checked for one in group.bezet), *hurried.bezet]
     data = {
@@ -110,17 +112,24 @@ def uitlevering(
     from exchange.context import local_date, utc_now
     from exchange.sentences import STOPPED, stopped
     from exchange.steps import build, bundle, proof, publish, report
+    from exchange.steps.alone import each_alone
     from exchange.steps.waarom import nothing_published
 
     door.want_json(json)
     night = nacht.date() if nacht else local_date(utc_now())
     with door.opened(config) as exchange:
         bundled = bundle.bundle(exchange, night, utc_now)
-        built = [build.build(exchange, night, some, utc_now) for some in build.shards(exchange, night, 1)]
         proof.prove(exchange, utc_now)
-        published = publish.publish(exchange, utc_now)
-        why = [] if published.gepubliceerd else nothing_published(exchange, night, published.uitgesteld, utc_now)
-        reported = report.report(exchange, night, utc_now)
+        with each_alone() as alone:  # what cannot be built costs nobody else the night
+            with alone("bouwen"):
+                built = [build.build(exchange, night, some, utc_now) for some in build.shards(exchange, night, 1)]
+            with alone("publiceren"):
+                published = publish.publish(exchange, utc_now)
+                why = (
+                    [] if published.gepubliceerd else nothing_published(exchange, night, published.uitgesteld, utc_now)
+                )
+            with alone("afsluiten"):
+                reported = report.report(exchange, night, utc_now)
         still = stopped(exchange.config.problemen)
     busy = [*(one for some in built for one in some.bezet), *reported.bezet]
     late = sorted({*published.uitgesteld, *reported.uitgesteld})
@@ -151,7 +160,7 @@ def uitlevering(
         *_late("Geen uitvoerder voor gemeente", bundled.zonder_uitvoerder),
         *_late("Sleutel kan niet versleutelen, bestanden wachten", shut),
         *_late("Partner zonder account, en geen geldige machtiging om haar te antwoorden", reported.zonder_machtiging),
-        *_late("Batch niet gebouwd, de nacht blijft open", reported.niet_gebouwd),
+        *_late("Batch niet gebouwd, haar nacht blijft open", reported.niet_gebouwd),
         *_late("Bestanden wachten op een volgende poging", late),
         *_late(
             "Opgehaald en nog niet gecontroleerd, dus niet mee met deze nacht",

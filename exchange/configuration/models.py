@@ -409,7 +409,8 @@ class IntakeSettings(Model):
     """How files are fetched and read.
 
     Of the parties `threads` are visited at a time: more than are ever slow together, for those hold up the others.
-    A visit to a party may take `partij_seconden`, beside the waiting for files to stand still. In a round at most
+    A visit to a party may take `partij_seconden`, beside twice `stil_seconden` of waiting for files to stand still:
+    at most 50 minutes together, for after an hour the task is stopped, with all parties in it. In a round at most
     `max_bestanden` of its files are fetched, of the first `max_namen` in its folder. `max_opgehaald` is the size of a
     file as it was sent, `max_bytes` that of the decrypted text. `blokgrootte` counts lines.
     `max_regels` counts the lines of a file, the header and blank ones included. A signaal's `nr` has 24 bits for the
@@ -418,7 +419,7 @@ class IntakeSettings(Model):
 
     stil_seconden: Annotated[float, Field(ge=0, le=600)] = 2
     blokgrootte: Annotated[int, Field(ge=1)] = 100_000
-    partij_seconden: Annotated[float, Field(gt=0, le=3600)] = 300
+    partij_seconden: Annotated[float, Field(gt=0, le=1800)] = 300
     max_bestanden: Annotated[int, Field(ge=1)] = 1_000
     max_namen: Annotated[int, Field(ge=1)] = 5_000
     max_opgehaald: Annotated[int, Field(ge=1)] = 1_000_000_000

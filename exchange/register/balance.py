@@ -47,6 +47,10 @@ class Balance:
         """Batches up to `night` that were frozen and not built, for people."""
         return [f"{nacht} {code}" for nacht, code in self.niet_gebouwd if nacht <= night]
 
+    def finished(self, night: date) -> bool:
+        """Whether every batch of `night` itself was built; an earlier one keeps only its own night open."""
+        return all(nacht != night for nacht, _ in self.niet_gebouwd)
+
 
 def prove(db: sa.Connection) -> Balance:
     """Add everything up: per aanlevering, per frozen batch, and as a stock.
@@ -61,9 +65,10 @@ def prove(db: sa.Connection) -> Balance:
         if one["regels"] != placed or any(one[place] < 0 for place in PLACES):
             wrong[Onderwerp(Soort.AANLEVERING, nr)] = {"regels": one["regels"], "geteld": placed}
         totals.update({name: one[name] for name in totals})
-    for id, frozen, over in db.execute(_changed_query()):
-        wrong[Onderwerp(Soort.BATCH, id)] = {"bevroren": frozen, "over": int(over)}
-    if stock := _lost(db, totals) or _unplaced(db, totals, wrong):
+    changed = db.execute(_changed_query()).all()
+    for row in changed:
+        wrong[Onderwerp(Soort.BATCH, row.id)] = {"bevroren": row.regels, "over": int(row.over)}
+    if stock := _lost(db, totals) or _unplaced(db, totals, changed):
         wrong[Onderwerp(Soort.ALLES)] = stock
     for onderwerp, counted in stilstand.accepted(db):
         if wrong.get(onderwerp) == counted:
@@ -87,24 +92,30 @@ def _per_aanlevering(db: sa.Connection) -> dict[int, Counter[str]]:
 
 
 def _lost(db: sa.Connection, totals: Mapping[str, int]) -> Mapping[str, int] | None:
-    """Rows that the last closed night had and that are in no aanlevering any more: nobody can say of whom they were."""
-    query = sa.select(nacht.c.totalen).where(nacht.c.gesloten_op.is_not(None))
-    before = db.scalar(query.order_by(nacht.c.gesloten_op.desc(), nacht.c.nacht.desc()).limit(1))
-    if before is None or totals["regels"] >= before["regels"]:
+    """Rows that the last closed night had and that are in no aanlevering any more: nobody can say of whom they were.
+    Since a beheerder accepted such a loss, what was left then is what there has to be."""
+    query = sa.select(nacht.c.gesloten_op, nacht.c.totalen).where(nacht.c.gesloten_op.is_not(None))
+    closed = db.execute(query.order_by(nacht.c.gesloten_op.desc(), nacht.c.nacht.desc()).limit(1)).first()
+    if closed is None:
         return None
-    return {"regels": totals["regels"], "eerder": before["regels"]}
+    left = (one["regels"] for one in stilstand.accepted_of_all(db, closed.gesloten_op) if "regels" in one)
+    before = next(left, closed.totalen["regels"])
+    if totals["regels"] >= before:
+        return None
+    return {"regels": totals["regels"], "eerder": before}
 
 
-def _unplaced(db: sa.Connection, totals: Mapping[str, int], wrong: Wrong) -> Mapping[str, int] | None:
-    """What was published and what is counted as doorgezet differ, and no aanlevering or batch says why."""
+def _unplaced(db: sa.Connection, totals: Mapping[str, int], changed: Sequence[sa.Row[Any]]) -> Mapping[str, int] | None:
+    """What was published and what is counted as doorgezet differ by more than the batches that were `changed`. Said as
+    a difference: that stays the same however many rows are accepted and published after it."""
     published = db.scalar(
         sa.select(sa.func.coalesce(sa.func.sum(batch.c.regels), 0))
         .join(zending, zending.c.id == batch.c.zending_id)
         .where(zending.c.staat.in_(PUBLISHED))
     )
-    if wrong or int(published or 0) == totals["doorgezet"]:
-        return None
-    return {"gepubliceerd": int(published or 0), "doorgezet": totals["doorgezet"]}
+    known = sum(row.regels - int(row.over) for row in changed if row.staat in PUBLISHED)
+    over = int(published or 0) - totals["doorgezet"] - known
+    return {"gepubliceerd_min_doorgezet": over} if over else None
 
 
 def _unbuilt(db: sa.Connection) -> list[tuple[date, str]]:
@@ -113,14 +124,16 @@ def _unbuilt(db: sa.Connection) -> list[tuple[date, str]]:
 
 
 def _changed_query() -> sa.Select[Any]:
-    """Batches (id, regels, rows that are left) that no longer have as many rows as were frozen into them."""
+    """Batches (id, regels, `over`: rows that are left, and the staat of their zending) that no longer have as many rows
+    as were frozen into them."""
     gone = _taken_out()
     over = sa.func.coalesce(sa.func.sum(partij.c.aantal - sa.func.coalesce(gone.c.rows, 0)), 0)
     return (
-        sa.select(batch.c.id, batch.c.regels, over)
+        sa.select(batch.c.id, batch.c.regels, over.label("over"), zending.c.staat)
+        .join(zending, zending.c.id == batch.c.zending_id, isouter=True)
         .join(partij, partij.c.batch_id == batch.c.id, isouter=True)
         .join(gone, gone.c.partij_id == partij.c.id, isouter=True)
-        .group_by(batch.c.id, batch.c.regels)
+        .group_by(batch.c.id, batch.c.regels, zending.c.staat)
         .having(over != batch.c.regels)
     )
 

@@ -1,7 +1,9 @@
 """What stands still: an aanlevering or a batch whose rows do not add up, or everything when nobody can say where.
 
-A fact that every freeze and every publish reads. It ends by the decision of a beheerder (`steps.proof.resume`). What
-was lifted although it still differed, is not stopped again for the same figures.
+A fact that every publish reads. Of an aanlevering that stands still nothing is frozen either, and a batch that does is
+not built; while everything stands still, freezing and building go on, and nothing is published. It ends by the decision
+of a beheerder (`steps.proof.resume`). What was lifted although it still differed, is not stopped again for the same
+figures.
 """
 
 from __future__ import annotations
@@ -73,6 +75,14 @@ def accepted(db: sa.Connection) -> list[tuple[Onderwerp, Mapping[str, int]]]:
     """Differences that a beheerder has accepted."""
     rows = db.execute(sa.select(stilstand).where(stilstand.c.aanvaard))
     return [(onderwerp_of(row), row.gegevens) for row in rows]
+
+
+def accepted_of_all(db: sa.Connection, since: datetime) -> list[Mapping[str, int]]:
+    """Differences that nobody can place and that a beheerder has accepted since that moment, the newest first."""
+    query = sa.select(stilstand.c.gegevens).where(
+        stilstand.c.aanvaard, stilstand.c.soort == Soort.ALLES, stilstand.c.opgeheven_op > since
+    )
+    return list(db.scalars(query.order_by(stilstand.c.nr.desc())))
 
 
 def onderwerp_of(row: sa.Row[Any]) -> Onderwerp:

@@ -212,7 +212,7 @@ besluit = sa.Table(
     sa.Column("zout", sa.String(32), nullable=False),
 )
 
-#: What stands still because rows do not add up: nothing of it is frozen or published until a beheerder lifts it.
+#: What stands still because rows do not add up: nothing of it is published until a beheerder lifts it.
 stilstand = sa.Table(
     "stilstand",
     metadata,

@@ -4,7 +4,7 @@ at the uitvoerder (`manifest`)."""
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from exchange.context import Exchange
 from exchange.faults import StateConflict, StoreFault
-from exchange.register import leases, outbox, states
-from exchange.register.stilstand import Onderwerp
+from exchange.register import leases, outbox, states, stilstand
+from exchange.register.stilstand import Onderwerp, Soort
 from exchange.register.tables import batch, sjabloon
 from exchange.steps import answers, frozen, history, levering, proof
 from exchange.steps.bundle import NIGHT, may_be_worked_on
@@ -28,8 +28,9 @@ from transforms import terugkoppeling as feedback
 
 @dataclass(frozen=True)
 class BuildResult:
-    """How many batches were built, and their rows; which stand still because their rows are not those that were frozen,
-    and which other process is at the same gemeenten: it was left to it."""
+    """How many batches were built, and their rows; which of these gemeenten stand still, now or since an earlier run,
+    because their rows are not those that were frozen, and which other process is at the same gemeenten: it was left to
+    it."""
 
     batches: int
     regels: int
@@ -38,9 +39,8 @@ class BuildResult:
 
 
 def shards(exchange: Exchange, night: date, maximum: int, volgnr: int = NIGHT) -> list[list[str]]:
-    """The gemeentecodes of a night (or of one of its spoed rounds) in at most `maximum` ranges of about as many rows;
-    one empty shard when there is nothing but manifests to make. Ranges: the work store is sorted by gemeentecode.
-    """
+    """The gemeentecodes of a night (or of one of its spoed rounds) in at most `maximum` ranges of about as many rows,
+    none when it has no batches. Ranges: the work store is sorted by gemeentecode."""
     query = (
         sa.select(batch.c.gemeentecode, sa.func.sum(batch.c.regels).label("regels"))
         .where(batch.c.nacht == night, batch.c.volgnr == volgnr)
@@ -54,7 +54,7 @@ def shards(exchange: Exchange, night: date, maximum: int, volgnr: int = NIGHT) -
     for row in rows:
         found[min(int(before * maximum / total), maximum - 1)].append(row.gemeentecode)
         before += row.regels
-    return [shard for shard in found if shard] or [[]]
+    return [shard for shard in found if shard]
 
 
 def build(
@@ -72,45 +72,50 @@ def build(
     name = f"bouwen:{night}:{volgnr:03d}:{'-'.join([*codes[:1], *codes[1:][-1:]])}"
     with leases.held(exchange.register, name, nu) as lease:  # spares work; that a batch is built once, its state says
         if lease is None:
-            return BuildResult(0, 0, [], _at_work(exchange, night, volgnr, nu))
+            return BuildResult(0, 0, _standing(exchange, night, codes, volgnr), _at_work(exchange, night, volgnr, nu))
         done = _Done()
         unread = _build_all(exchange, night, codes, nu, volgnr, done)
     if unread:
         raise unread
     others = _at_work(exchange, night, volgnr, nu) if done.lost else []
-    return BuildResult(done.batches, done.regels, sorted(map(str, done.wrong)), others)
+    return BuildResult(done.batches, done.regels, _standing(exchange, night, codes, volgnr), others)
 
 
 @dataclass
 class _Done:
-    """What a build came to; `lost` counts batches that another process had built when we wanted to record ours."""
+    """What a build came to; `lost` is why lots were not recorded: another process had built one of their batches."""
 
     batches: int = 0
     regels: int = 0
-    lost: int = 0
-    wrong: dict[Onderwerp, Mapping[str, int]] = field(default_factory=dict)
+    lost: list[StateConflict] = field(default_factory=list)
 
 
 def _build_all(
     exchange: Exchange, night: date, codes: Sequence[str], nu: Callable[[], datetime], volgnr: int, done: _Done
 ) -> StoreFault | None:
     """Build everything but what holds rows of a file of the work store that cannot be read; returns the first fault.
-    What was lost to another process is looked at again: of that lot it may have built only some."""
+    What was lost to another process is looked at again: of that lot it may have built only some. Raises StateConflict
+    when it built none of them: then it was no other process."""
     able = exchange.config.uitvoerders.keys() - exchange.shut(nu())
     unread: dict[int, StoreFault] = {}
+    tried: set[int] | None = None
     while True:
-        lost, waiting = done.lost, frozen.frozen(exchange, night, codes, volgnr, able, unread)
+        lost, waiting = len(done.lost), frozen.frozen(exchange, night, codes, volgnr, able, unread)
+        left = {row.id for row in waiting.batches}
+        if left == tried:
+            raise done.lost[-1]
+        tried = left
         try:
             _build_empty(exchange, waiting, nu, done)
             if any(row.regels for row in waiting.batches):
                 _build_lots(exchange, waiting, night, codes, nu, done)
-            if done.lost == lost:
+            if len(done.lost) == lost:
                 return next(iter(unread.values()), None)
         except StoreFault as fault:
             nr = aanlevering_in(fault.name)
             if nr is None or nr in unread:
                 raise
-            unread[nr] = fault
+            unread[nr], tried = fault, None
 
 
 def _build_lots(
@@ -125,7 +130,6 @@ def _build_lots(
     for lot in frozen.portions(waiting):
         found = frozen.rows(exchange, waiting, lot)
         proof.stop(exchange, found.wrong, nu)
-        done.wrong.update(found.wrong)
         made = batches.build_batches(
             found.table,
             night=night,
@@ -143,6 +147,14 @@ def _build_lots(
 def _at_work(exchange: Exchange, night: date, volgnr: int, nu: Callable[[], datetime]) -> list[str]:
     """Which other processes build this night, for people."""
     return leases.others(exchange.register, f"bouwen:{night}:{volgnr:03d}:", "bouwen", nu())
+
+
+def _standing(exchange: Exchange, night: date, codes: Sequence[str], volgnr: int) -> list[str]:
+    """Which batches stand still, for people."""
+    mine = sa.and_(batch.c.nacht == night, batch.c.volgnr == volgnr, batch.c.gemeentecode.in_(codes))
+    query = sa.select(batch.c.id).where(mine, batch.c.id.in_(stilstand.standing_still(Soort.BATCH)))
+    with exchange.register.connect() as db:
+        return [str(Onderwerp(Soort.BATCH, id)) for id in db.scalars(query.order_by(batch.c.id))]
 
 
 def _unmarked(exchange: Exchange, code: str, night: date) -> list[str]:
@@ -174,8 +186,8 @@ def _encrypt_all(
             try:
                 with answers.unless_lost(exchange, built):
                     _record(exchange, some, built, nu())
-            except StateConflict:  # another process was first with one of them
-                done.lost += len(some)
+            except StateConflict as conflict:  # another process was first with one of them
+                done.lost.append(conflict)
                 continue
             done.batches += len(some)
             done.regels += sum(row.regels for row, _ in some)

@@ -9,7 +9,6 @@ and numbers. What is refused before it is read as rows, is so for the AVG (OpenP
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -28,15 +27,13 @@ from exchange.pgp import PgpRefusal, Plaintext
 from exchange.register import aanleveringen, leases, outbox, states
 from exchange.register.aanleveringen import Received, Soort, Verdict
 from exchange.register.tables import aanlevering, signaal
-from exchange.sentences import sentence
 from exchange.steps import answers, basis, feedback, namens
+from exchange.steps.alone import each_alone
 from exchange.steps.reading import Nowhere, Reader
 from transforms import names
 from transforms.dates import instant_text
 from transforms.lines import FileRejected
 from transforms.verdict import ACCEPTED
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,16 +70,11 @@ def check(exchange: Exchange, parties: Sequence[str], nu: Callable[[], datetime]
     What goes wrong on our side with one party is raised when the others have been served.
     """
     answered: list[states.Aanlevering] = []
-    faults: list[Exception] = []
     busy: list[str] = []
-    for party in parties:
-        try:
-            answered += _check_all(exchange, party, busy, nu)
-        except Exception as fault:  # noqa: BLE001  raised below
-            log.error("%s: %s", party, sentence(fault))
-            faults.append(fault)
-    if faults:
-        raise faults[0]
+    with each_alone() as alone:
+        for party in parties:
+            with alone(party):
+                answered += _check_all(exchange, party, busy, nu)
     return CheckResult(len(answered), answered.count(states.Aanlevering.AFGEKEURD), busy)
 
 

@@ -13,6 +13,7 @@ from exchange.faults import BalanceFault
 from exchange.register import balance, leases, ledger
 from exchange.register.tables import nacht
 from exchange.steps import bundle, delivered, outcomes, proof, publish
+from exchange.steps.alone import each_alone
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,9 @@ class ReportResult:
 def report(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> ReportResult:
     """Tell partners what stands at its uitvoerder and close the night; raises BalanceFault when rows do not add up.
 
-    A night of which a batch was not built stays open. The proof is one moment, and what it found is recorded with the
-    entry of the ledger that it reached. Raises NightAhead and NightNeverFrozen.
+    A night of which a batch was not built stays open; later ones close. The proof is one moment, and what it found is
+    recorded with the entry of the ledger that it reached. That a partner cannot be told, or something not published,
+    keeps none of this from being done, and is raised at the end. Raises NightAhead and NightNeverFrozen.
     """
     moment, config = nu(), exchange.config
     with exchange.register.connect() as db:
@@ -50,14 +52,19 @@ def report(exchange: Exchange, night: date, nu: Callable[[], datetime]) -> Repor
             for id, account in accounts.items()
             if exchange.receiving_key(account, moment)
         }
-    elsewhere = [partner for partner, told in asked.items() if not told.result()]
-    published = publish.publish(exchange, nu)
-    found = proof.prove(exchange, nu)
-    if not found.klopt:
-        raise BalanceFault([str(one) for one in sorted(found.wrong)])
+    elsewhere = []
+    with each_alone() as alone:
+        for partner, told in asked.items():
+            with alone(partner):
+                elsewhere += [] if told.result() else [partner]
+        with alone("publiceren"):
+            published = publish.publish(exchange, nu)
+        found = proof.prove(exchange, nu)
+        if not found.klopt:
+            raise BalanceFault([str(one) for one in sorted(found.wrong)])
+        if found.finished(night):
+            _close(exchange, night, found, nu)
     unbuilt = found.unbuilt(night)
-    if not unbuilt:
-        _close(exchange, night, found, nu)
     shut, unheard = sorted(accounts.keys() - asked.keys()), sorted(hearing.keys() - accounts.keys())
     late = sorted({*published.uitgesteld, *elsewhere})
     still = proof.standing(exchange)

@@ -15,13 +15,14 @@ import sqlalchemy as sa
 from exchange.context import Exchange
 from exchange.register import states
 from exchange.register.tables import batch
-from exchange.steps import build, bundle
+from exchange.steps import build, bundle, proof
+from exchange.steps.alone import each_alone
 
 
 @dataclass(frozen=True)
 class SpoedResult:
-    """How many batches of urgent signals were built, and their rows; which stand still because their rows are not those
-    that were frozen, and which other process is at them."""
+    """How many batches of urgent signals were built, and their rows; what stands still (all of it, until it is lifted),
+    and which other process is at them."""
 
     batches: int
     regels: int
@@ -33,17 +34,22 @@ NOTHING = SpoedResult(0, 0, [], [])
 
 
 def spoed(exchange: Exchange, nu: Callable[[], datetime]) -> SpoedResult:
-    """Freeze and build what is urgent now, and what an earlier run left."""
+    """Freeze, prove and build what is urgent now, and what an earlier run left. A round that cannot be built holds up
+    none of the others: its fault is raised at the end."""
     bundle.bundle_spoed(exchange, nu)
-    built = [
-        build.build(exchange, night, codes, nu, volgnr)
-        for night, volgnr in _unfinished(exchange)
-        for codes in build.shards(exchange, night, 1, volgnr)
-    ]
+    rounds = _unfinished(exchange)
+    if rounds:  # also one of a run that was stopped before it had proven
+        proof.prove(exchange, nu)
+    built = []
+    with each_alone() as alone:
+        for night, volgnr in rounds:
+            with alone(f"ronde {night} {volgnr:03d}"):
+                [codes] = build.shards(exchange, night, 1, volgnr)
+                built.append(build.build(exchange, night, codes, nu, volgnr))
     return SpoedResult(
         sum(one.batches for one in built),
         sum(one.regels for one in built),
-        [which for one in built for which in one.stilstand],
+        proof.standing(exchange),
         sorted({which for one in built for which in one.bezet}),
     )
 

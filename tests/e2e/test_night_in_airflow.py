@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from exchange import register
-from exchange.context import open_exchange
+from exchange.context import open_exchange, utc_now
+from exchange.register.tables import aanlevering, logboek
 from exchange.sandbox.create import Sandbox, create
 from exchange.sandbox.serve import serving
 from exchange.status import status
+from exchange.steps import check, pickup
 
 #: A night that has not come.
 AHEAD = "2036-11-26"
@@ -228,3 +231,38 @@ def test_a_party_that_is_stopped_is_named_in_red_when_the_work_for_all_others_is
     with open_exchange(sandbox.config) as exchange:
         found = status(exchange)
     assert (found["balans"]["regels"], found["balans"]["doorgezet"]) == (10, 10)
+
+
+@pytest.mark.long
+def test_a_night_without_batches_publishes_and_closes_all_the_same(tmp_path: Path) -> None:
+    sandbox = create(tmp_path / "zandbak", partners=1, uitvoerders=1, signalen=0, wrong=False)
+    register.upgrade(f"sqlite:///{sandbox.folder}/var/register.sqlite")
+    with serving(sandbox.folder):
+        ((run,), _) = run_dags(tmp_path / "airflow", sandbox.config, "uitlevering")
+    states = {one["taak"]: one["staat"] for one in run["taken"]}
+    assert (run["staat"], states["build"], states["publish"]) == ("success", "skipped", "success")
+    assert len(list(sandbox.folder.glob("sftp/uitvoerder-01/uit/VS_MANIFEST_*"))) == 1
+    assert events(sandbox)[-1] == "NACHT_GESLOTEN"
+
+
+def events(sandbox: Sandbox) -> list[str]:
+    with open_exchange(sandbox.config) as exchange, exchange.register.connect() as db:
+        return list(db.scalars(sa.select(logboek.c.gebeurtenis).order_by(logboek.c.nr)))
+
+
+@pytest.mark.long
+def test_what_does_not_add_up_stands_still_before_it_is_built_and_turns_the_night_red(tmp_path: Path) -> None:
+    sandbox = create(tmp_path / "zandbak", partners=1, uitvoerders=1, signalen=10, seed=7, wrong=False)
+    register.upgrade(f"sqlite:///{sandbox.folder}/var/register.sqlite")
+    with serving(sandbox.folder):
+        with open_exchange(sandbox.config) as exchange:
+            pickup.pickup(exchange, utc_now)
+            check.check(exchange, sandbox.partners, utc_now)
+            with exchange.register.begin() as db:
+                db.execute(aanlevering.update().values(regels=aanlevering.c.regels + 1))
+        ((run,), _) = run_dags(tmp_path / "airflow", sandbox.config, "uitlevering")
+    found = events(sandbox)
+    assert found[found.index("NACHT_BEVROREN") + 1] == "STILGEZET"
+    red = {one["taak"] for one in run["taken"] if one["staat"] == "failed"}
+    assert (run["staat"], red) == ("failed", {"publish", "report", "alarm"})
+    assert not list(sandbox.folder.glob("sftp/uitvoerder-01/uit/*/VS_BATCH_*"))

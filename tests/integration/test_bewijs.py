@@ -69,7 +69,7 @@ class World:
         self.now += timedelta(minutes=30)
         day = local_date(self.now)
         bundle.bundle(exchange, day, self.clock)
-        for shard in build.shards(exchange, day, 1) or [[]]:
+        for shard in build.shards(exchange, day, 1):
             build.build(exchange, day, shard, self.clock)
         self.now += timedelta(minutes=30)
         publish.publish(exchange, self.clock)

@@ -102,6 +102,7 @@ def test_a_run_that_published_nothing_says_why(opening, clock):
             return waarom.nothing_published(exchange, MONDAY, uitgesteld, clock)
 
         assert why() == ["Er waren geen aanvaarde signalen om te bundelen."]
+        assert build.shards(exchange, MONDAY, 3) == []
         intake(exchange, clock)
         bundle.bundle(exchange, MONDAY, clock)
         assert f"Nog niet gebouwd: {len(status(exchange)['batches'])} batches." in why()
@@ -186,6 +187,9 @@ def test_what_stands_still_is_shown_and_lifted_with_a_reason_and_only_when_it_ad
         with exchange.register.begin() as db:
             db.execute(sa.text("UPDATE aanlevering SET regels = regels + 1"))
         assert run("uitlevering", "--config", today)["fout"] == "BalanceFault"
+        with exchange.register.connect() as db:
+            events = list(db.scalars(sa.text("SELECT gebeurtenis FROM logboek ORDER BY nr")))
+        assert events[events.index("NACHT_BEVROREN") + 1] == "STILGEZET"  # before a batch is built that may go out
         [stands] = run("status", "--config", today)["stilstand"]
         assert (stands["wat"], stands["gegevens"]["regels"]) == ("aanlevering 1", stands["gegevens"]["geteld"] + 1)
         assert run("publiceren", "hervat", "--config", today)["fout"] == "WrongUse"

@@ -263,7 +263,8 @@ def test_a_batch_of_which_rows_are_gone_stands_still_alone_and_goes_when_they_ar
     told = report.report(exchange, DAY, clock)
     assert (told.klopt, told.niet_gebouwd, told.stilstand) == (True, [f"{DAY} {left.gemeentecode}"], [stopped])
     assert {id for id in exchange.config.uitvoerders if not manifest(exchange, id)} == {left.uitvoerder}
-    assert build.build(exchange, DAY, codes, clock).batches == 0  # nobody tries it again and again
+    again = build.build(exchange, DAY, codes, clock)
+    assert (again.batches, again.stilstand) == (0, [stopped])  # nobody tries it again, nobody forgets it
 
     wanted = Onderwerp(Soort.BATCH, left.id)
     assert proof.resume(exchange, wanted, "gok", clock).verschilt == [stopped]
@@ -272,7 +273,13 @@ def test_a_batch_of_which_rows_are_gone_stands_still_alone_and_goes_when_they_ar
     with exchange.work._store.put_atomic(name) as sink:
         sink.write(whole)
     assert proof.resume(exchange, wanted, "teruggezet", clock).opgeheven == [stopped]
-    clock.now += timedelta(days=2)
+    clock.now += timedelta(days=1)
+    night(exchange, clock)
+    with exchange.register.connect() as db:
+        closed = db.scalars(sa.select(nacht.c.nacht).where(nacht.c.gesloten_op.is_not(None))).all()
+    assert closed == [local_date(clock.now)]  # what an earlier night lacks keeps only that one open
+    assert report.report(exchange, local_date(clock.now), clock).niet_gebouwd == [f"{DAY} {left.gemeentecode}"]
+    clock.now += timedelta(days=1)
     bundle.bundle(exchange, DAY, clock)
     assert build.build(exchange, DAY, codes, clock).batches == 1
     publish.publish(exchange, clock)
@@ -350,9 +357,7 @@ def test_rows_that_are_in_no_aanlevering_any_more_stop_everything_answers_too(ex
 
 
 @ANY_REGISTER
-def test_urgent_rows_that_are_not_those_that_were_frozen_stand_still_and_do_not_come_back_every_quarter(
-    exchange, clock
-):
+def test_urgent_rows_are_proven_before_they_are_built_and_every_run_names_what_stands_still(exchange, clock):
     for file in (exchange.config.folder / "uitvoerders").glob("*.toml"):
         file.write_text("spoed_direct = true\n" + file.read_text())
     with open_exchange(exchange.config.folder) as direct:
@@ -361,9 +366,13 @@ def test_urgent_rows_that_are_not_those_that_were_frozen_stand_still_and_do_not_
             nr = db.scalar(sa.select(partij.c.aanlevering_nr).where(partij.c.spoed).limit(1))
         assert bundle.bundle_spoed(direct, clock) is not None
         rewritten(direct, nr, lambda table: table.filter(pc.invert(table["spoed"])))
-        assert spoed.spoed(direct, clock).stilstand
-        assert spoed.spoed(direct, clock).stilstand == []
-        assert status(direct)["stilstand"]
+        change(direct, aanlevering.update().where(aanlevering.c.nr == nr).values(regels=aanlevering.c.regels + 1))
+        done = spoed.spoed(direct, clock)
+        assert [one.partition(" ")[0] for one in done.stilstand] == ["aanlevering", "batch"]
+        assert spoed.spoed(direct, clock).stilstand == done.stilstand
+        with direct.register.connect() as db:
+            events = db.scalars(sa.select(logboek.c.gebeurtenis).order_by(logboek.c.nr)).all()
+        assert events[events.index("SPOED_BEVROREN") + 1] == "STILGEZET"
 
 
 def test_the_same_thing_is_stopped_once_however_many_find_it(engine):

@@ -177,6 +177,18 @@ def test_the_environment_goes_before_the_file(folder: Path, monkeypatch: pytest.
     assert config.intake.threads == 3
 
 
+def test_a_visit_never_takes_as_long_as_the_task_in_which_it_is_made(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NACHTPOST_INTAKE__STIL_SECONDEN", "600")
+    monkeypatch.setenv("NACHTPOST_INTAKE__PARTIJ_SECONDEN", "1800")
+    intake = load(folder).intake
+    assert intake.partij_seconden + 2 * intake.stil_seconden <= 50 * 60  # a task has an hour
+    monkeypatch.setenv("NACHTPOST_INTAKE__PARTIJ_SECONDEN", "1801")
+    with pytest.raises(ConfigurationFault, match="PARTIJ_SECONDEN"):
+        load(folder)
+
+
 def test_a_wrong_variable_is_named_as_such(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NACHTPOST_INTAKE__THREADS", "veel")
 
