@@ -13,6 +13,9 @@ from exchange.faults import PgpFault
 
 #: Into how many parts files are divided when one of them is not as expected.
 PARTS = 8
+#: Seconds for one call of gpg.
+PATIENCE = 120.0
+_ACTION = "het lezen van sleutels"
 #: Of a signature by the owner: about a user ID or the key, about a subkey, and revocations of either.
 _SELF, _BINDING, _REVOKING = ("10", "11", "12", "13", "1F"), ("18",), ("20", "28")
 
@@ -88,15 +91,18 @@ def _show(home: str, files: Sequence[Path]) -> tuple[list[Key], bool]:
     command = ["gpg", "--homedir", home, "--no-options", "--batch", "--quiet", "--ignore-time-conflict"]
     command += ["--with-colons", "--with-sig-list", "--show-keys", "--", *(str(file.resolve()) for file in files)]
     try:
-        done = subprocess.run(command, capture_output=True, check=False)
+        done = subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE)
     except FileNotFoundError as error:
-        raise PgpFault("het lezen van sleutels", "gpg is niet geïnstalleerd") from error
-    return list(_read(done.stdout.decode("utf-8", errors="replace"))), done.returncode == 0
+        raise PgpFault(_ACTION, "gpg is niet geïnstalleerd") from error
+    except subprocess.TimeoutExpired:
+        raise PgpFault(_ACTION, "gpg geeft geen antwoord") from None
+    return list(_read(done.stdout)), done.returncode == 0
 
 
-def _read(listing: str) -> Iterator[Key]:
+def _read(listing: bytes) -> Iterator[Key]:
+    """Lines end at a newline and nowhere else: a user ID may hold any other character that ends one."""
     key = Key(False)
-    for fields in (line.split(":") for line in listing.split("\n")):
+    for fields in (line.decode("latin-1").split(":") for line in listing.split(b"\n")):
         kind = fields[0]
         if kind in ("pub", "sec"):
             if key.parts:

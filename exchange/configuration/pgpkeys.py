@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import binascii
 import os
-import re
-from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +15,9 @@ from exchange.faults import Problem
 #: Bytes of a key file: a key with thousands of signatures of others would keep gpg busy, and is of no use.
 MOST = 1_000_000
 _OWN = "nachtpost.toml"
-_ARMOURED = re.compile(rb"-----BEGIN PGP PUBLIC KEY BLOCK-----[^\n]*\n(?:[^\n]*: [^\n]*\n)*\s*([A-Za-z0-9+/]{16})")
+_ARMOUR = b"-----BEGIN PGP PUBLIC KEY BLOCK-----"
+#: Versions of a key that gpg 2.2 does not read: of GnuPG 2.3 and of RFC 9580.
+_NEWER = (5, 6)
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def _judge(path: Path, name: str, keys: list[Key], fingerprints: set[str]) -> It
 
 def _no_key(path: Path, name: str) -> tuple[str, str]:
     version = _version(path.read_bytes())
-    if version > 4:
+    if version in _NEWER:
         return (
             f"{name} is een OpenPGP-sleutel van versie {version}, een nieuwere vorm die GnuPG 2.2 niet kan lezen",
             "Vraag de partij om een sleutel van versie 4 (RFC 4880); elk OpenPGP-programma kan die maken.",
@@ -133,19 +132,12 @@ def _no_key(path: Path, name: str) -> tuple[str, str]:
 
 
 def _version(content: bytes) -> int:
-    """The version of the public key packet (RFC 9580, 4.2 and 5.5.2) that a file starts with, 0 for anything else."""
-    armoured = _ARMOURED.search(content.replace(b"\r", b""))
-    try:
-        start = b64decode(armoured[1]) if armoured else content[:12]
-    except binascii.Error:
-        return 0
-    if len(start) < 7 or not start[0] & 0x80:
-        return 0
-    if start[0] & 0x40:
-        tag, length = start[0] & 0x3F, 1 if start[1] < 192 else 5 if start[1] == 255 else 2
-    else:
-        tag, length = (start[0] >> 2) & 0x0F, 1 << (start[0] & 3)
-    return start[1 + length] if tag == 6 and length < 6 else 0
+    """The version of the public key that a file holds, after whatever text; 0 for anything else."""
+    from exchange.pgp import first_packet  # brings python-gnupg, and few configurations hold such a file
+    from exchange.pgp.packets import Tag
+
+    tag, version = first_packet(content[max(content.find(_ARMOUR), 0) :]) or (0, 0)
+    return version if tag == Tag.PUBLIC_KEY else 0
 
 
 def _judge_own(name: str, keys: list[Key], fingerprints: set[str]) -> Iterator[tuple[str, str]]:

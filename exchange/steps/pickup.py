@@ -92,6 +92,11 @@ class _Fetched:
     archief: str = ""
     verzegeld: bool = False  # it came unencrypted: the archive holds it sealed to ourselves
 
+    @property
+    def path(self) -> str:
+        """Where it stands at its party."""
+        return f"{inbox.folders(self.soort)[0]}/{self.file.name}"
+
 
 @dataclass
 class _Visit:
@@ -115,12 +120,13 @@ class _Visit:
 
     @contextmanager
     def one_file(self) -> Iterator[None]:
-        """What goes wrong with a single file holds up no other."""
+        """What goes wrong with a single file, which is counted in `later`, holds up no other."""
         try:
             yield
         except FileChanged:
-            self.later += 1
+            pass  # the next round may see it stand still
         except FileFault as fault:
+            self.later -= 1
             self.blijft += 1
             self.waarom = self.waarom or fault
 
@@ -212,16 +218,26 @@ def _collect(
     exchange: Exchange, visit: _Visit, connection: Connection, lease: leases.Lease, nu: Callable[[], datetime]
 ) -> None:
     """Take in what did not change between the two looks, by name, as much as goes in one round."""
+    intake = exchange.config.intake
     fresh = list(_fresh(visit, connection, _look(exchange, visit, connection)))
-    visit.later += len(fresh)
-    now = fresh[: exchange.config.intake.max_bestanden]
-    for soort, file, sha256 in _held(exchange, visit, connection, now):
-        registered = None
+    held: list[_Fetched] = []
+    begun = time.monotonic()
+    for soort, file in fresh[: intake.max_bestanden]:
+        if held and time.monotonic() - begun > intake.partij_seconden / 3:
+            break  # what is held must be read once more; the rest comes in the next round
         with visit.one_file():
-            registered = _take(exchange, visit, connection, soort, file, sha256, lease, nu)
-        visit.later -= 1
-        if registered:
-            _clear(exchange, visit, connection, registered, nu)
+            fetched = _fetch(exchange, visit, connection, soort, file)
+            if _stands_still(visit, connection, fetched):
+                _take(exchange, visit, connection, fetched, lease, nu)
+            else:
+                held.append(fetched)
+    if held:
+        _tell_held(visit, len(held))
+        time.sleep(intake.stil_seconden)
+    for fetched in held:
+        with visit.one_file():
+            if clearing.sha256(connection, fetched.path, fetched.file.size) == fetched.sha256:
+                _take(exchange, visit, connection, fetched, lease, nu)
 
 
 def _fresh(visit: _Visit, connection: Connection, listed: inbox.Files) -> Iterator[tuple[Soort, RemoteFile]]:
@@ -230,70 +246,59 @@ def _fresh(visit: _Visit, connection: Connection, listed: inbox.Files) -> Iterat
         before = visit.seen.get((soort, name))
         if before is None or before.size != file.size or not inbox.nameable(file):
             continue
+        visit.later += 1
         known = True  # until it was seen that it is another
         with visit.one_file():
             path = f"{inbox.folders(soort)[0]}/{name}"
             same = [one for one in visit.standing if (one.soort, one.bestand) == (soort, name)]
             known = any(clearing.is_it(connection, path, file, one) for one in same)
+            visit.later -= known
         if not known:
             yield soort, file
 
 
-def _held(
-    exchange: Exchange, visit: _Visit, connection: Connection, files: list[tuple[Soort, RemoteFile]]
-) -> list[tuple[Soort, RemoteFile, str | None]]:
-    """Where the mtime of a file says nothing, because it is another at every look or is not given, its bytes must be
-    the same for as long as a file must stand still: with each such file the hash that it has now."""
-    intake = exchange.config.intake
-    found: list[tuple[Soort, RemoteFile, str | None]] = []
-    for soort, file in files:
-        if visit.seen[soort, file.name].mtime == file.mtime != 0 or file.size > intake.max_opgehaald:
-            found.append((soort, file, None))
-            continue
-        with visit.one_file():
-            path = f"{inbox.folders(soort)[0]}/{file.name}"
-            found.append((soort, file, clearing.sha256(connection, path, file.size)))
-    if held := sum(sha256 is not None for _, _, sha256 in found):
-        log.warning(
-            "%s: bestanden waarvan de wijzigingstijd bij elke blik anders is: %d. Daarvan vergelijken wij de inhoud, "
-            "en dat kost tijd. Vraag de partij haar server na te zien",
-            visit.party.id,
-            held,
-        )
-        time.sleep(intake.stil_seconden)
-    return found
+def _stands_still(visit: _Visit, connection: Connection, fetched: _Fetched) -> bool:
+    """Whether a file was the same at each of our looks, this last one included.
+
+    False where its mtime says nothing, because it is another at every look or is not given: then its bytes must be the
+    same for as long as a file must stand still. Of a file that was not fetched no mtime is asked. Raises FileChanged.
+    """
+    there, file = connection.stat(fetched.path), fetched.file
+    if there is None or there.size != file.size:
+        raise FileChanged(visit.party.id)
+    before = visit.seen[fetched.soort, file.name]
+    return not fetched.sha256 or before.mtime == file.mtime == there.mtime != 0
+
+
+def _tell_held(visit: _Visit, held: int) -> None:
+    log.warning(
+        "%s: bestanden waarvan de wijzigingstijd ontbreekt of niet gelijk bleef: %d. Daarvan vergelijken wij de "
+        "inhoud, en dat kost tijd. Gebeurt dit vaker, vraag de partij dan haar server na te zien",
+        visit.party.id,
+        held,
+    )
 
 
 def _take(
     exchange: Exchange,
     visit: _Visit,
     connection: Connection,
-    soort: Soort,
-    file: RemoteFile,
-    sha256: str | None,
+    fetched: _Fetched,
     lease: leases.Lease,
     nu: Callable[[], datetime],
-) -> Registered:
-    """Fetch a file and register it."""
-    if file.size > exchange.config.intake.max_opgehaald:
-        fetched = _Fetched(visit.whose(exchange, file.name), soort, file)
-    else:
-        fetched = _fetch(exchange, visit, connection, soort, file)
-    if sha256 not in (None, fetched.sha256) or not _unchanged(connection, fetched, mtime=sha256 is None):
-        raise FileChanged(visit.party.id)
+) -> None:
+    """Register what was fetched, and move it out of `in/`."""
     registered = _register(exchange, visit, fetched, lease, nu)
+    visit.later -= 1
     visit.opgehaald += 1
     visit.onversleuteld |= fetched.verzegeld
-    return registered
-
-
-def _unchanged(connection: Connection, fetched: _Fetched, *, mtime: bool) -> bool:
-    """A last look before a file is registered."""
-    there, file = connection.stat(f"{inbox.folders(fetched.soort)[0]}/{fetched.file.name}"), fetched.file
-    return there is not None and there.size == file.size and (there.mtime == file.mtime or not mtime)
+    _clear(exchange, visit, connection, registered, nu)
 
 
 def _fetch(exchange: Exchange, visit: _Visit, connection: Connection, soort: Soort, file: RemoteFile) -> _Fetched:
+    """The file, in the archive unless it is too large for that."""
+    if file.size > exchange.config.intake.max_opgehaald:
+        return _Fetched(visit.whose(exchange, file.name), soort, file)
     folder = f"{'proef' if soort is Soort.PROEF else 'ontvangen'}/{visit.party.id}"
     incoming = f"{folder}/.{uuid.uuid4().hex}"
     with verzegelen.incoming(exchange, visit.party.id, incoming) as sink:

@@ -99,6 +99,7 @@ class Account:
 
     habits: dict[str, Habit] = field(default_factory=dict)  # by kind of request
     now: bool = False  # every look gives a later mtime
+    skew: int = 0  # seconds by which a listing gives later mtimes than a look at one file
     endless: bool = False  # a listing goes on for ever, with names that are not there
     drip: float | None = None  # seconds before every answer to a read, which brings one byte
     login: bool = True  # whether a login ever ends
@@ -203,6 +204,7 @@ class _WithHabits(Shut):
         await self._answer("listing", lambda: None, path)
         for entry in sorted(os.scandir(self.map_path(path)), key=lambda entry: entry.name):
             attrs = asyncssh.SFTPAttrs.from_local(entry.stat(follow_symlinks=False))
+            attrs.mtime = (attrs.mtime or 0) + self._account.skew
             yield asyncssh.SFTPName(entry.name, attrs=self._dated(attrs))
         while self._account.endless:
             await asyncio.sleep(0)

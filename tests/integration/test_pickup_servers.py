@@ -252,15 +252,16 @@ def test_look_ups_that_are_refused_now_and_then_lose_nothing_and_double_nothing(
     assert not [path for path in place(exchange).iterdir() if path.is_file()]
 
 
-# An mtime that is always now
+# Mtimes that say nothing
 
 
-def test_where_every_look_gives_another_mtime_the_bytes_must_stand_still(exchange, server, clock, caplog):
-    server.now = True
+@pytest.mark.parametrize("habit", [{"now": True}, {"skew": 3600}], ids=["always now", "another in a listing"])
+def test_where_an_mtime_says_nothing_the_bytes_must_stand_still(exchange, server, clock, caplog, habit):
+    server.__dict__.update(habit)
     drop(exchange, "a", "b", content=b"whole")
     assert rounds(exchange, clock) == pickup.PickupResult()
     assert taken(exchange) == [("a", True), ("b", True)]
-    assert "huur-01: bestanden waarvan de wijzigingstijd bij elke blik anders is: 2." in said(caplog)
+    assert "huur-01: bestanden waarvan de wijzigingstijd ontbreekt of niet gelijk bleef: 2." in said(caplog)
     server.habits["read"] = then(write_on)
     drop(exchange, "c", content=b"half")
     assert rounds(exchange, clock) == pickup.PickupResult(later={HUUR: 1})
@@ -268,6 +269,42 @@ def test_where_every_look_gives_another_mtime_the_bytes_must_stand_still(exchang
     server.habits = {}
     rounds(exchange, clock, 1)
     assert taken(exchange)[2:] == [("c", True)]
+
+
+@pytest.mark.parametrize("habit", [{"now": True}, {"skew": 3600}], ids=["always now", "another in a listing"])
+def test_of_a_file_that_is_too_large_no_mtime_is_asked(exchange, server, clock, monkeypatch, habit):
+    server.__dict__.update(habit)
+    drop(exchange, "a", content=bytes(998))
+    with limited(exchange, monkeypatch, max_opgehaald=1000) as small:
+        assert rounds(small, clock, 1).opgehaald == 1
+        assert rounds(small, clock, 1) == pickup.PickupResult()
+    assert taken(exchange) == [("a", True)]
+
+
+def test_a_slow_server_of_which_each_file_must_be_read_twice_gives_some_in_each_round(
+    exchange, server, clock, monkeypatch
+):
+    server.now, server.drip = True, 0.01
+    drop(exchange, *"abcdefghijkl", content=bytes(10))
+    with limited(exchange, monkeypatch, partij_seconden=1.5) as short:  # less than reading each of them once takes
+        rounds(short, clock, 1)
+    assert 0 < len(taken(exchange)) < 12
+
+
+@pytest.mark.parametrize("now", [False, True], ids=["by its mtime", "by its bytes"])
+@pytest.mark.parametrize(
+    ("habit", "count"),
+    [
+        ({"open": refuses(3, where="/b")}, "blijft_staan"),
+        ({"read": then(lambda path: (write_on(path), touch(path)), where="/b")}, "later"),
+    ],
+    ids=["not read", "changed"],
+)
+def test_each_file_that_is_left_is_counted_once(exchange, server, clock, now, habit, count):
+    server.habits, server.now = dict(habit), now
+    drop(exchange, "a", "b", "c")
+    result = rounds(exchange, clock, 1)
+    assert result == pickup.PickupResult(opgehaald=2, **{count: {HUUR: 1}})
 
 
 # Limits
