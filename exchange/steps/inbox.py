@@ -22,6 +22,9 @@ LONGEST_NAME = 200
 #: Endings that clients give to a file that is still being written.
 HALF = (".part", ".filepart", ".tmp", ".partial")
 
+#: What stands in those folders and is none of a party's files, though it might be one.
+OURS = (DONE, proef.IN, proef.DONE)
+
 #: Files by kind and name.
 Files = dict[tuple[Soort, str], RemoteFile]
 
@@ -43,6 +46,8 @@ def listing(config: Configuration, party: Partij, soort: Soort, day: date, conne
         for name, file in sorted(listed.items()):
             complete = not name.endswith(READY) and f"{name}{READY}" in listed
             meant = name.removesuffix(READY)
+            if f"{folders(one)[0]}/{name}" in OURS:
+                continue
             if namens.may_be_stopped(config, party, meant, day):
                 continue
             partner = namens.recorded(config, party, meant, day)

@@ -307,6 +307,16 @@ def test_each_file_that_is_left_is_counted_once(exchange, server, clock, now, ha
     assert result == pickup.PickupResult(opgehaald=2, **{count: {HUUR: 1}})
 
 
+def test_a_file_called_as_the_folder_where_ours_go_is_not_taken_in_and_what_cannot_be_moved_is_named(exchange, clock):
+    shutil.rmtree(place(exchange) / "opgehaald", ignore_errors=True)
+    drop(exchange, "opgehaald", "a")
+    assert rounds(exchange, clock, 1).blijft_staan == {HUUR: 1}
+    assert taken(exchange) == [("a", False)]
+    (place(exchange) / "opgehaald").unlink()
+    rounds(exchange, clock, 1)
+    assert taken(exchange) == [("a", True)]
+
+
 # Limits
 
 
