@@ -58,7 +58,7 @@ def status(exchange: Exchange) -> dict[str, Any]:
             "batches": [
                 {
                     "nr": row.id,
-                    "nacht": row.nacht,
+                    "nacht": str(row.nacht),
                     "gemeentecode": row.gemeentecode,
                     "uitvoerder": row.uitvoerder,
                     "bestand": row.bestand,
