@@ -23,7 +23,7 @@ LONGEST_NAME = 200
 HALF = (".part", ".filepart", ".tmp", ".partial")
 
 #: What stands in those folders and is none of a party's files, though it might be one.
-OURS = (DONE, proef.IN, proef.DONE)
+OURS = (DONE, proef.DONE)
 
 #: Files by kind and name.
 Files = dict[tuple[Soort, str], RemoteFile]
